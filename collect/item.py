@@ -1,0 +1,73 @@
+"""An item: one prompt, two candidate responses, and where each came from."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import ConfigDict
+
+Role = Literal["system", "user", "assistant"]
+Side = Literal["A", "B"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who or what wrote a candidate response. Never shown to annotators, never stored in Argilla."""
+
+    kind: Literal["model", "dataset", "person"]
+    name: str
+    """A model id or adapter hash, a data set, or a pseudonym."""
+    revision: str | None = None
+    row: str | None = None
+    """The row within a data set."""
+    sampling: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """Sampling settings when a model wrote it: temperature, top_p, seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A prompt and two candidate responses.
+
+    `A` and `B` name the candidates; which of them an annotator sees first is drawn separately (`sides.py`).
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    prompt: tuple[Message, ...]
+    response_a: str
+    response_b: str
+    origin_a: Origin
+    origin_b: Origin
+    tags: tuple[str, ...] = ()
+    """Slices of the report, for example `form` or `substance`. Kept out of Argilla."""
+
+    @property
+    def id(self) -> str:
+        """The content hash (16 hex digits) of the prompt and both responses, in order."""
+        return content_hash([prompt_rows(self.prompt), self.response_a, self.response_b])
+
+    @property
+    def prompt_id(self) -> str:
+        """The content hash (16 hex digits) of the prompt alone: what the sealed split goes by."""
+        return content_hash(prompt_rows(self.prompt))
+
+
+def content_hash(value: object) -> str:
+    """Return 16 hex digits of the SHA-256 of `value` as canonical JSON."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def prompt_rows(prompt: Sequence[Message]) -> list[list[str]]:
+    """Return the prompt as plain rows of (role, content)."""
+    return [[message.role, message.content] for message in prompt]

@@ -1,0 +1,37 @@
+"""A preference pair: for this prompt, `chosen` was preferred to `rejected`, and these votes say so."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from .item import Message, content_hash, prompt_rows
+
+PairKind = Literal["vote", "edit_over_chosen", "edit_over_rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencePair:
+    """One row of training or evaluation data, traceable to its votes."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str
+    weight: float
+    """The share of counted votes that agree with this order, in (0.5, 1]; 1 for an edit."""
+    item_id: str
+    vote_ids: tuple[str, ...]
+    kind: PairKind = "vote"
+    tags: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The content hash (16 hex digits) of prompt, chosen and rejected."""
+        return content_hash([prompt_rows(self.prompt), self.chosen, self.rejected])
+
+    @property
+    def prompt_id(self) -> str:
+        """The content hash (16 hex digits) of the prompt alone."""
+        return content_hash(prompt_rows(self.prompt))

@@ -1,0 +1,51 @@
+"""A vote: one annotator's answer on one item, with nothing lost on the way out of Argilla."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from .item import Side
+
+Choice = Literal["A", "B", "tie", "both_bad", "skip"]
+CHOICES: tuple[Choice, ...] = ("A", "B", "tie", "both_bad", "skip")
+Status = Literal["submitted", "draft", "discarded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One annotator's answer on one item.
+
+    `choice` is None only in a draft that has not chosen yet; `skip` is a discarded record without a choice.
+    Only submitted votes count (`counts`); the others are kept and counted as left out.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    item_id: str
+    annotator: str
+    choice: Choice | None
+    left: Side
+    """Which candidate was shown first."""
+    status: Status = "submitted"
+    strength: int | None = None
+    """How much better, 1 (negligibly) to 4 (significantly), where the queue asks for it."""
+    criteria: dict[str, int] = field(default_factory=dict)
+    critique: str | None = None
+    edit: str | None = None
+    """The annotator's own, better version of the response they chose."""
+    seconds: float | None = None
+    """Time since the same annotator's previous answer, None for the first one and after a break."""
+    suggestion_seen: bool = False
+    protocol: str = ""
+    """The content hash of the questions and guidelines that were shown."""
+    id: str = ""
+    """Argilla's response id, or the recorded vote's own."""
+    inserted_at: str = ""
+    """ISO 8601, UTC, from the server."""
+    updated_at: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether this vote takes part in verdicts."""
+        return self.status == "submitted" and self.choice not in (None, "skip")

@@ -1,0 +1,182 @@
+"""The run folder: what lies where, how a phase is marked done, and what it cost.
+
+    runs/demo/
+      recipe.json          the resolved recipe; a run never changes recipe silently
+      state.json           the phases that are done: when, seconds, peak memory
+      log.txt
+      collect/             items, sealed prompts, side key, votes, pairs, agreement
+      train/               preflight, metrics, checkpoints, adapter/
+      evaluate/            likelihoods, generations, general task
+      report.html report.json
+      release/             exactly what would be pushed to the Hub
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from .errors import UserError
+
+
+class Progress(Protocol):
+    """Called with how much is done and how much there is, in any unit that grows evenly with time."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note of the progress."""
+
+
+def silent(done: int, total: int) -> None:
+    """Show nothing: the default wherever a function can report progress."""
+
+
+def write_text(path: Path, text: str, *, mode: int = 0o644) -> Path:
+    """Write the whole file or nothing: a reader never sees half of it, not even after a kill."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    return path
+
+
+def write_json(path: Path, value: object, *, mode: int = 0o644) -> Path:
+    """Write `value` as readable JSON, whole or not at all."""
+    return write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", mode=mode)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of the run.
+
+    Raises:
+        UserError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist; run the phase that writes it first") from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON (line {error.lineno}): {error.msg}") from error
+
+
+def write_lines(path: Path, rows: Iterable[object], *, mode: int = 0o644) -> Path:
+    """Write one JSON object a line, whole or not at all."""
+    return write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), mode=mode)
+
+
+def read_lines(path: Path) -> list[Any]:
+    """Read a JSON-lines file of the run; a torn last line (a kill while appending) is work still owed, so it is left out."""
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    complete, torn = lines[:-1], lines[-1]
+    rows = [json.loads(line) for line in complete if line]
+    if torn:
+        path.write_text("".join(line + "\n" for line in complete), encoding="utf-8")
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a phase took."""
+
+    seconds: float
+    peak_mb: int
+    """The largest resident memory of this process (MiB) by the end of the phase."""
+    summary: str
+
+
+class Run:
+    """One run's folder and its record of finished phases."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """The finished phases in the order they were finished."""
+        path = self.folder / "state.json"
+        rows = read_json(path)["phases"] if path.exists() else {}
+        return {name: Cost(**row) for name, row in rows.items()}
+
+    def finish(self, phase: str, cost: Cost) -> None:
+        """Mark a phase done; from now on a re-run skips it."""
+        rows = {name: _row(done) for name, done in self.costs.items()} | {phase: _row(cost)}
+        write_json(self.folder / "state.json", {"phases": rows})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process.
+
+        Raises:
+            UserError: another process works in it.
+        """
+        import fcntl
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"{self.folder} is in use by another prefloop process; wait for it or stop it") from error
+            yield
+
+
+def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False) -> Run:
+    """Open a run for this resolved recipe, new or to be resumed.
+
+    Raises:
+        UserError: the folder holds a run of another recipe, or something that is no run.
+    """
+    saved = folder / "recipe.json"
+    if overwrite and saved.exists():
+        import shutil
+
+        shutil.rmtree(folder)
+    if saved.exists():
+        changed = sorted(_differences(read_json(saved), recipe))
+        if changed:
+            raise UserError(
+                f"{folder} already holds a run of another recipe (changed: {', '.join(changed)}); "
+                "choose another --run folder, or --overwrite to throw that run away"
+            )
+    elif folder.exists() and any(path.name != ".lock" for path in folder.iterdir()):
+        raise UserError(f"{folder} is not empty and is not a prefloop run; choose another --run folder")
+    else:
+        write_json(saved, recipe)
+    return Run(folder)
+
+
+def peak_memory_mb() -> int:
+    """Return the largest resident memory of this process so far, in MiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@contextmanager
+def timed(run: Run, phase: str) -> Iterator[list[str]]:
+    """Time a phase and mark it done unless it raises; what is appended to the list becomes its summary."""
+    summary: list[str] = []
+    start = time.monotonic()
+    yield summary
+    run.finish(phase, Cost(round(time.monotonic() - start, 1), peak_memory_mb(), "; ".join(summary)))
+
+
+def _row(cost: Cost) -> dict[str, object]:
+    return {"seconds": cost.seconds, "peak_mb": cost.peak_mb, "summary": cost.summary}
+
+
+def _differences(old: object, new: object, path: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in old.keys() | new.keys():
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    elif old != new:
+        yield path
