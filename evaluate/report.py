@@ -1,0 +1,250 @@
+"""Everything one evaluation found out: each number with its interval, how it was made, and what was left out.
+
+Shares are in [0, 1], lengths are in tokens, log-probabilities and reward margins in nats, times in seconds.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ..collect.item import Message
+from ..errors import UserError
+from ..runs import read_json, write_json
+
+Verdict = Literal["better", "worse", "can't tell yet"]
+FORMAT = 1
+"""Raised whenever a report file of an older prefloop can no longer be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number and the interval that the data leaves open."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """How many pairs, answers or questions it rests on."""
+    method: str
+    """How the interval was made, for example `bootstrap over 41 prompts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The same measurement on the same material for the base and the tuned model."""
+
+    base: Estimate
+    tuned: Estimate
+    difference: Estimate
+    """Tuned minus base, paired."""
+    p: float | None
+    """Exact two-sided McNemar probability; None where outcomes aren't yes or no."""
+    detectable: float | None
+    """The smallest difference that material of this size shows in 80% of repetitions; None when nothing varied."""
+    verdict: Verdict
+    needed: int | None
+    """About how many pairs it takes to tell a difference of the size seen; None when none was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The primary accuracy on the pairs that carry one tag."""
+
+    tag: str
+    accuracy: Comparison
+    longer: Estimate
+    """The share that picking the longer answer gets right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How often the models prefer what the annotators chose, on the sealed pairs.
+
+    An equal score counts one half and is listed in `ties`.
+    """
+
+    normalised: Comparison
+    """Primary: by log-probability per token, defined for base and tuned alike."""
+    summed: Comparison
+    """By summed log-probability: favours short answers, shown because DPO's reward is made of it."""
+    reward: Estimate
+    """By DPO's implicit reward against the base (arXiv 2305.18290, eq. 5); the base itself has none."""
+    margins: tuple[float, ...]
+    """Per pair: implicit reward of chosen minus rejected in nats, with beta left out."""
+    longer: Estimate
+    """The share that picking the longer answer gets right, in tokens."""
+    shorter: Estimate
+    best_rule: Literal["longer", "shorter"]
+    over_rule: Estimate
+    """Tuned minus the better length rule, paired: what the model knows beyond length."""
+    matched: Comparison | None
+    """Primary accuracy on the pairs whose lengths differ by at most `matched_within`; None with fewer than 10 of them."""
+    matched_within: float
+    """The largest difference in length, as a share of the longer answer."""
+    ceiling: Estimate
+    """The accuracy one annotator is expected to reach: the mean weight of the pairs."""
+    slices: tuple[Slice, ...]
+    ties: dict[str, int]
+    """How many pairs each rule could not order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One thing the task check asks of an answer."""
+
+    name: Literal["shape", "label", "length", "finished", "all"]
+    rate: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The share of generated answers that do the task as told, decided without a judge."""
+
+    criteria: tuple[Criterion, ...]
+    """The last one is `all`: every criterion at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths of the generated answers to the sealed prompts, in tokens."""
+
+    base: tuple[int, ...]
+    tuned: tuple[int, ...]
+    difference: Estimate
+    """Mean of tuned minus base, paired."""
+    cut_base: int
+    """Answers that ran into `max_new_tokens`."""
+    cut_tuned: int
+
+
+@dataclass(frozen=True, slots=True)
+class WinRate:
+    """Tuned against base, answer by answer; a tie counts one half."""
+
+    judge: str
+    """`check`, or the judge model's name."""
+    rate: Estimate
+    wins: int
+    ties: int
+    losses: int
+    unscored: int
+    """Prompts without a readable verdict in both orders: in none of the other counts."""
+    inconsistent: int
+    """Ties because the two orders disagreed; always 0 for `check`."""
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """Multiple-choice accuracy on something the training was not about: what the tuning cost."""
+
+    data: str
+    """The file's name."""
+    sha256: str
+    accuracy: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A sealed prompt with both models' answers."""
+
+    prompt_id: str
+    prompt: tuple[Message, ...]
+    base: str
+    tuned: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Material that a number could not use."""
+
+    reason: str
+    ids: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model exactly."""
+
+    name: str
+    revision: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSet:
+    """What was set apart before anyone labelled."""
+
+    pairs: int
+    prompts: int
+    sha256: str
+    """Over the pairs' ids."""
+    openings: int
+    """How often it has been opened for evaluation, this time included."""
+
+
+@dataclass(frozen=True, slots=True)
+class HowMade:
+    """What it takes to make the same report again."""
+
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    seed: int
+    seconds: dict[str, float]
+    """Per part of the evaluation."""
+    created: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One evaluation of one adapter."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    verdict: Verdict
+    """On the primary accuracy, tuned against base."""
+    summary: str
+    """The verdict in two or three sentences, with its numbers."""
+    caveats: tuple[str, ...]
+    """What a reader must know before believing the verdict, one sentence each."""
+    base: ModelIdentity
+    tuned: ModelIdentity
+    sealed: SealedSet
+    preference: Preference
+    lengths: Lengths
+    check: Check | None
+    win_rate: WinRate | None
+    general: General | None
+    examples: tuple[Example, ...]
+    left_out: tuple[LeftOut, ...]
+    how: HowMade
+    format: int = FORMAT
+
+
+def write_report_json(path: Path, report: Report) -> Path:
+    """Write the report as JSON, whole or not at all."""
+    return write_json(path, TypeAdapter(Report).dump_python(report, mode="json"))
+
+
+def read_report(path: Path) -> Report:
+    """Read a report back.
+
+    Raises:
+        UserError: the file is missing or is no report of this version.
+    """
+    try:
+        return TypeAdapter(Report).validate_python(read_json(path), strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{path} is no report of this prefloop (format {FORMAT}): {where}: {first['msg']}; run the evaluation again"
+        ) from error
