@@ -80,7 +80,7 @@ class Preference:
     over_rule: Estimate
     """Tuned minus the better length rule, paired: what the model knows beyond length."""
     matched: Comparison | None
-    """Primary accuracy on the pairs whose lengths differ by at most `matched_within`; None with fewer than 10 of them."""
+    """Primary accuracy on the pairs whose lengths differ by at most `matched_within`; None with fewer than 10."""
     matched_within: float
     """The largest difference in length, as a share of the longer answer."""
     ceiling: Estimate
