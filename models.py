@@ -79,7 +79,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     """Load the tokenizer and chat template of a model folder."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(folder)  # type: ignore[no-any-return]
+    return AutoTokenizer.from_pretrained(folder)
 
 
 def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) -> "PreTrainedModel":
@@ -94,7 +94,7 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
         model = PeftModel.from_pretrained(model, str(adapter))
     if torch.cuda.is_available():
         model = model.to("cuda")
-    return model.eval()  # type: ignore[no-any-return]
+    return model.eval()
 
 
 def _from_hub(name: str, revision: str | None) -> ModelFolder:
