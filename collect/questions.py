@@ -1,0 +1,118 @@
+"""The labelling form: settings rendered to Argilla's fields and questions, and an answer read back from it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .argilla import Json
+from .item import Item, Side, content_hash
+from .settings import CollectSettings
+from .sides import other
+from .vote import CHOICES, Choice, Vote
+
+FIELDS: tuple[Json, ...] = (
+    {"name": "prompt", "title": "Conversation", "required": True, "settings": {"type": "chat", "use_markdown": False}},
+    {"name": "answer_1", "title": "Answer 1", "required": True, "settings": {"type": "text", "use_markdown": False}},
+    {"name": "answer_2", "title": "Answer 2", "required": True, "settings": {"type": "text", "use_markdown": False}},
+)
+OPTIONS: tuple[Json, ...] = (
+    {"value": "first", "text": "Answer 1 is better"},
+    {"value": "second", "text": "Answer 2 is better"},
+    {"value": "tie", "text": "Equally good"},
+    {"value": "both_bad", "text": "Both are bad"},
+)
+STRENGTHS = (1, 2, 3, 4)
+RATINGS = (1, 2, 3, 4, 5)
+CRITERION = "criterion-"
+
+
+def questions(settings: CollectSettings) -> list[Json]:
+    """Return the form's questions in Argilla's own words."""
+    rows = [
+        _question(
+            "preference",
+            "Which answer is better?",
+            {"type": "label_selection", "options": list(OPTIONS)},
+            required=True,
+        )
+    ]
+    if settings.strength:
+        rows.append(_rating("strength", "How much better? 1 negligibly … 4 significantly", STRENGTHS))
+    rows += [_rating(CRITERION + name, f"The better answer's {name}, 1 to 5", RATINGS) for name in settings.criteria]
+    if settings.critique:
+        rows.append(_question("critique", "Why? (optional)", {"type": "text"}))
+    if settings.edit:
+        rows.append(_question("edit", "A better version of the answer you chose (optional)", {"type": "text"}))
+    return rows
+
+
+def protocol(settings: CollectSettings, guidelines: str) -> str:
+    """Return the content hash of all that annotators are shown beside the items."""
+    return content_hash([list(FIELDS), questions(settings), guidelines])
+
+
+def record(item: Item, left: Side) -> Json:
+    """Return the item as Argilla's record. No origins, no tags: any annotator can read a whole record."""
+    prompt = [{"role": message.role, "content": message.content} for message in item.prompt]
+    return {
+        "external_id": item.id,
+        "fields": {"prompt": prompt, "answer_1": response(item, left), "answer_2": response(item, other(left))},
+        "metadata": {},
+    }
+
+
+def response(item: Item, side: Side) -> str:
+    """Return one of the item's two candidate responses."""
+    return item.response_a if side == "A" else item.response_b
+
+
+def answer(vote: Vote) -> Json:
+    """Return the vote as the values of an Argilla response."""
+    values: Json = {}
+    shown = _shown(vote.choice, vote.left)
+    if shown:
+        values["preference"] = {"value": shown}
+    if vote.strength is not None:
+        values["strength"] = {"value": vote.strength}
+    values |= {CRITERION + name: {"value": rating} for name, rating in vote.criteria.items()}
+    values |= {
+        name: {"value": text} for name, text in (("critique", vote.critique), ("edit", vote.edit)) if text is not None
+    }
+    return values
+
+
+def read_answer(answered: Mapping[str, Any], left: Side) -> Json:
+    """Return an Argilla response's values as the matching fields of a `Vote`."""
+    values = {name: value["value"] for name, value in answered.items()}
+    return {
+        "choice": _choice(values.get("preference"), left),
+        "strength": values.get("strength"),
+        "criteria": {
+            name.removeprefix(CRITERION): values[name] for name in sorted(values) if name.startswith(CRITERION)
+        },
+        "critique": values.get("critique"),
+        "edit": values.get("edit"),
+    }
+
+
+def _shown(choice: Choice | None, left: Side) -> str | None:
+    if choice in (None, "skip"):
+        return None
+    if choice in ("A", "B"):
+        return "first" if choice == left else "second"
+    return choice
+
+
+def _choice(shown: str | None, left: Side) -> Choice | None:
+    if shown is None:
+        return None
+    if shown in ("first", "second"):
+        return left if shown == "first" else other(left)
+    return CHOICES[CHOICES.index(shown)]  # type: ignore[arg-type]  # raises on a label that this form does not have
+
+
+def _question(name: str, title: str, kind: Json, *, required: bool = False) -> Json:
+    return {"name": name, "title": title, "required": required, "settings": kind}
+
+
+def _rating(name: str, title: str, values: tuple[int, ...]) -> Json:
+    return _question(name, title, {"type": "rating", "options": [{"value": value} for value in values]})
