@@ -1,0 +1,24 @@
+"""What publishing can be told."""
+
+from pydantic import BaseModel, Field
+
+
+class PublishSettings(BaseModel, extra="forbid", frozen=True):
+    """How a release is named, licensed and packed."""
+
+    repo: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
+    """The Hub name, `user/model`. The card's loading example uses it; without one it loads the release folder."""
+    license: str | None = None
+    """The licence of the adapter as the Hub spells it (`apache-2.0`). The card says so if there is none."""
+    base_license: str | None = None
+    """The base model's licence, from its own page; the release has to keep to it."""
+    languages: tuple[str, ...] = ()
+    """Language codes (`en`) of the task."""
+    tags: tuple[str, ...] = ()
+    """Search tags beside prefloop's own."""
+    limits: tuple[str, ...] = ()
+    """What the model is not for, in your own sentences; the card lists them beside the report's caveats."""
+    private: bool = True
+    """Whether a new repository on the Hub is private."""
+    merged: bool = False
+    """Whether the release also holds the whole model with the adapter merged in (`merged/`, as large as the base)."""
