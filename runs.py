@@ -15,12 +15,18 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from .errors import UserError
+
+PHASES = ("push", "label", "pull", "train", "evaluate", "release")
+"""The loop's phases in order; each builds on those before it."""
+
+REPEATABLE = {"evaluate": "evaluate", "publish": "release"}
+"""Sections of a recipe that may change within a run, and the first phase that is then out of date."""
 
 
 class Progress(Protocol):
@@ -71,8 +77,15 @@ def write_lines(path: Path, rows: Iterable[object], *, mode: int = 0o644) -> Pat
     return write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), mode=mode)
 
 
+def append_line(path: Path, row: object) -> None:
+    """Append one JSON object as a line; a kill in the middle leaves a torn line, which `read_lines` drops."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 def read_lines(path: Path) -> list[Any]:
-    """Read a JSON-lines file of the run; a torn last line (a kill while appending) is work still owed: it is cut off."""
+    """Read a JSON-lines file of the run; a torn last line (a kill while appending) is work still owed, and cut off."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
@@ -89,7 +102,7 @@ class Cost:
 
     seconds: float
     peak_mb: int
-    """The largest resident memory of this process (MiB) by the end of the phase."""
+    """The largest resident memory of this process (MiB) during the phase; the Argilla server is another process."""
     summary: str
 
 
@@ -108,8 +121,15 @@ class Run:
 
     def finish(self, phase: str, cost: Cost) -> None:
         """Mark a phase done; from now on a re-run skips it."""
-        rows = {name: _row(done) for name, done in self.costs.items()} | {phase: _row(cost)}
-        write_json(self.folder / "state.json", {"phases": rows})
+        self._write(self.costs | {phase: cost})
+
+    def forget_from(self, phase: str) -> None:
+        """Mark a phase and all that build on it as not done: their results are about to be out of date."""
+        kept = PHASES[: PHASES.index(phase)]
+        self._write({name: cost for name, cost in self.costs.items() if name in kept})
+
+    def _write(self, costs: dict[str, Cost]) -> None:
+        write_json(self.folder / "state.json", {"phases": {name: asdict(cost) for name, cost in costs.items()}})
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -143,12 +163,7 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False) -
 
         shutil.rmtree(folder)
     if saved.exists():
-        changed = sorted(_differences(read_json(saved), recipe))
-        if changed:
-            raise UserError(
-                f"{folder} already holds a run of another recipe (changed: {', '.join(changed)}); "
-                "choose another --run folder, or --overwrite to throw that run away"
-            )
+        _adopt(Run(folder), recipe)
     elif folder.exists() and any(path.name != ".lock" for path in folder.iterdir()):
         raise UserError(f"{folder} is not empty and is not a prefloop run; choose another --run folder")
     else:
@@ -156,8 +171,32 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False) -
     return Run(folder)
 
 
+def _adopt(run: Run, recipe: dict[str, Any]) -> None:
+    """Take the recipe for this run if only what can be done again at little cost has changed."""
+    saved = run.folder / "recipe.json"
+    changed = sorted(_differences(read_json(saved), recipe))
+    fixed = [key for key in changed if key.partition(".")[0] not in REPEATABLE]
+    if fixed:
+        raise UserError(
+            f"{run.folder} already holds a run of another recipe (changed: {', '.join(fixed)}); "
+            "choose another --run folder, or --overwrite to throw that run away"
+        )
+    if changed:
+        write_json(saved, recipe)
+        run.forget_from(min((REPEATABLE[key.partition(".")[0]] for key in changed), key=PHASES.index))
+
+
+def reset_peak_memory() -> None:
+    """Start counting peak memory afresh, where the kernel allows it (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory_mb() -> int:
-    """Return the largest resident memory of this process so far, in MiB."""
+    """Return this process's largest resident memory in MiB since the last reset, or since its start."""
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -167,13 +206,11 @@ def peak_memory_mb() -> int:
 def timed(run: Run, phase: str) -> Iterator[list[str]]:
     """Time a phase and mark it done unless it raises; what is appended to the list becomes its summary."""
     summary: list[str] = []
+    run.forget_from(phase)
+    reset_peak_memory()
     start = time.monotonic()
     yield summary
     run.finish(phase, Cost(round(time.monotonic() - start, 1), peak_memory_mb(), "; ".join(summary)))
-
-
-def _row(cost: Cost) -> dict[str, object]:
-    return {"seconds": cost.seconds, "peak_mb": cost.peak_mb, "summary": cost.summary}
 
 
 def _differences(old: object, new: object, path: str = "") -> Iterator[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from pydantic import ConfigDict
@@ -53,8 +53,12 @@ class Item:
 
     @property
     def id(self) -> str:
-        """The content hash (16 hex digits) of the prompt and both responses, in order."""
-        return content_hash([prompt_rows(self.prompt), self.response_a, self.response_b])
+        """The content hash (16 hex digits) of the prompt, both responses in order, and who wrote them.
+
+        Two models that wrote the same text are two items: people may have judged them apart, and no vote is lost.
+        """
+        origins = [asdict(self.origin_a), asdict(self.origin_b)]
+        return content_hash([prompt_rows(self.prompt), self.response_a, self.response_b, origins])
 
     @property
     def prompt_id(self) -> str:

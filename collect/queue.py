@@ -123,8 +123,6 @@ def _unshowable(item: Item) -> str | None:
         return "the prompt has an empty message"
     if any(len(message.content) > MAX_MESSAGE for message in item.prompt):
         return f"a message of the prompt is longer than Argilla's {MAX_MESSAGE} characters"
-    if not item.response_a.strip() or not item.response_b.strip():
-        return "a response is empty"
     return "both responses are the same" if item.response_a == item.response_b else None
 
 

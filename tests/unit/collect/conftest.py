@@ -1,5 +1,4 @@
 import pytest
-
 from prefloop.collect import Item, Message, Origin, Vote
 
 WRITER = Origin("person", "author")

@@ -1,5 +1,4 @@
 import pytest
-
 from prefloop.collect import Vote, agreement
 
 

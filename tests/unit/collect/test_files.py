@@ -3,7 +3,6 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from prefloop.collect import Item, Message, Origin, read_items, read_votes, write_rows
 from prefloop.errors import Problems, UserError
 
@@ -12,7 +11,9 @@ from prefloop.errors import Problems, UserError
 @given(text=st.lists(st.text(), min_size=2, max_size=2, unique=True), prompt=st.text())
 def test_written_items_come_back(tmp_path_factory, text, prompt):
     path = tmp_path_factory.mktemp("rows") / "items.jsonl"
-    item = Item((Message("user", prompt),), *text, Origin("model", "m", "r", sampling={"seed": 1}), Origin("person", "x"))
+    item = Item(
+        (Message("user", prompt),), *text, Origin("model", "m", "r", sampling={"seed": 1}), Origin("person", "x")
+    )
     write_rows(path, [item])
     assert read_items(path) == [item]
 
@@ -21,7 +22,12 @@ def test_all_problems_of_a_file_are_shown_at_once(make_item, tmp_path):
     path = tmp_path / "items.jsonl"
     write_rows(path, [make_item()])
     good = json.loads(path.read_text())
-    rows = [good, good | {"response_a": True}, good | {"colour": "red"}, {k: v for k, v in good.items() if k != "prompt"}]
+    rows = [
+        good,
+        good | {"response_a": True},
+        good | {"colour": "red"},
+        {k: v for k, v in good.items() if k != "prompt"},
+    ]
     path.write_text("\n".join(map(json.dumps, rows)) + "\nnot json\n")
     with pytest.raises(Problems) as raised:
         read_items(path)

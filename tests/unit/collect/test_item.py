@@ -2,13 +2,13 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from prefloop.collect import Origin
 
 
 def test_the_id_is_the_content_and_nothing_else(make_item):
     item = make_item()
-    assert replace(item, origin_a=Origin("model", "m", "r"), tags=("x",)).id == item.id
+    assert replace(item, tags=("x",)).id == item.id
+    assert replace(item, origin_a=Origin("model", "m", "r")).id != item.id
     assert replace(item, response_a=item.response_b, response_b=item.response_a).id != item.id
     assert make_item(prompt="Where is my parcel? ").prompt_id != item.prompt_id
 

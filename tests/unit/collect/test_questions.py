@@ -3,7 +3,6 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from prefloop.collect import CollectSettings, Vote
 from prefloop.collect.questions import answer, protocol, questions, read_answer, record
 

@@ -1,5 +1,4 @@
 import pytest
-
 from prefloop.collect import PreferencePair, open_seal, refuse_sealed, seal, split_pairs
 from prefloop.errors import UserError
 from prefloop.runs import read_lines

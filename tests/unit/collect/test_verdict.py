@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from prefloop.collect import Item, Message, Origin, Vote, make_pairs, verdict
 
 PEOPLE = ("ann", "bo", "cy")
@@ -84,4 +83,6 @@ def test_swapping_the_candidates_flips_the_pair_and_nothing_else(choices):
     swapped = Item((Message("user", "p"),), "y", "x", origin, origin)
     one = make_pairs([straight], [vote(straight, str(n), c) for n, c in enumerate(choices)])
     two = make_pairs([swapped], [vote(swapped, str(n), flip.get(c, c)) for n, c in enumerate(choices)])
-    assert [(p.chosen, p.rejected, p.weight) for p in one.pairs] == [(p.chosen, p.rejected, p.weight) for p in two.pairs]
+    assert [(p.chosen, p.rejected, p.weight) for p in one.pairs] == [
+        (p.chosen, p.rejected, p.weight) for p in two.pairs
+    ]

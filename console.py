@@ -1,0 +1,93 @@
+"""How prefloop looks in a terminal: progress and logs to stderr, results to stdout."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from .runs import Progress as Report
+
+out = Console()
+err = Console(stderr=True)
+
+
+def say(text: str = "") -> None:
+    """Tell the user something on stderr; markup is not interpreted."""
+    err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def result(text: str) -> None:
+    """Write a line of the result to stdout, as it is."""
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def result_json(value: object) -> None:
+    """Write the result to stdout as JSON."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Write a table to stdout."""
+    drawn = Table(*columns, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        drawn.add_row(*(str(cell) for cell in row))
+    out.print(drawn, markup=False)
+
+
+def facts(title: str, rows: Mapping[str, object]) -> None:
+    """Write a two-column table of names and values to stdout."""
+    table(title, ("", ""), rows.items())
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Report]:
+    """Show a bar with the time left while the block runs; without a terminal, a line every tenth of the way."""
+    if not err.is_terminal:
+        yield _lines(title)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def log_to_stderr(*, verbose: bool) -> None:
+    """Show prefloop's own log lines; other libraries' only from warnings up."""
+    handler = RichHandler(console=err, show_path=False, show_time=False, show_level=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("prefloop").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _lines(title: str) -> Report:
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // max(total, 1)
+        if tenth != shown:
+            shown = tenth
+            say(f"  {title}: {done} of {total}")
+
+    return show

@@ -1,0 +1,212 @@
+"""One turn of the loop: the phases of a run, each from files to files, so that any of them can be run again alone."""
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .collect import (
+    Agreement,
+    Argilla,
+    Item,
+    Pairs,
+    PreferencePair,
+    Pulled,
+    Pushed,
+    Queue,
+    Sealed,
+    agreement,
+    find_queue,
+    make_pairs,
+    open_queue,
+    open_seal,
+    pull,
+    push,
+    queue_status,
+    read_items,
+    read_pairs,
+    read_sealed,
+    read_side_key,
+    read_votes,
+    refuse_sealed,
+    replay,
+    seal,
+    split_pairs,
+    write_rows,
+)
+from .errors import UserError
+from .home import home
+from .recipe import Recipe
+from .runs import Progress, Run, silent, timed, write_json
+
+if TYPE_CHECKING:
+    from .evaluate import Report
+    from .publish import Release
+    from .train import Adapter, Preflight
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a pull brought home."""
+
+    pulled: Pulled
+    pairs: Pairs
+    agreement: Agreement
+    training: tuple[PreferencePair, ...]
+    sealed: tuple[PreferencePair, ...]
+
+
+def connect(run: Run) -> Argilla:
+    """Connect to Argilla: the one that ARGILLA_API_URL and ARGILLA_API_KEY name, else an embedded one that runs.
+
+    Raises:
+        UserError: neither is to be had.
+    """
+    from .collect.embedded import running_server
+
+    url, key = os.environ.get("ARGILLA_API_URL"), os.environ.get("ARGILLA_API_KEY")
+    if url and key:
+        return Argilla(url, key)
+    for folder in (run.folder / "argilla", home() / "argilla"):
+        if server := running_server(folder):
+            return Argilla(server.url, server.api_key)
+    raise UserError(
+        "no Argilla to talk to: set ARGILLA_API_URL and ARGILLA_API_KEY, "
+        "or start the embedded one (`prefloop server start`)"
+    )
+
+
+def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Pushed:
+    """Set prompts apart, then show the items in Argilla."""
+    with timed(run, "push") as summary:
+        items = read_items(recipe.collect.items)
+        write_rows(_collect(run, "items.jsonl"), items)
+        sealed = seal(items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, _collect(run, "sealed.json"))
+        queue = open_queue(argilla, recipe.collect)
+        pushed = push(argilla, queue, items, _side_key(run), progress=progress)
+        write_json(_collect(run, "push.json"), {"argilla": argilla.url} | asdict(queue) | asdict(pushed))
+        summary.append(
+            f"{pushed.added} items pushed, {pushed.already_there} already there, {len(pushed.refused)} refused, "
+            f"{len(sealed.prompt_ids)} prompts sealed"
+        )
+    return pushed
+
+
+def replay_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> int:
+    """Answer the recorded votes through Argilla's API as their annotators."""
+    if recipe.collect.votes is None:
+        raise UserError("the recipe has no recorded votes (collect.votes); label in the browser instead")
+    with timed(run, "label") as summary:
+        votes = read_votes(recipe.collect.votes)
+        done = replay(argilla, find_queue(argilla, recipe.collect), votes, _side_key(run), progress=progress)
+        summary.append(f"{done} recorded votes of {len({vote.annotator for vote in votes})} annotators replayed")
+    return done
+
+
+def await_votes(
+    run: Run, recipe: Recipe, argilla: Argilla, enough: int, progress: Progress = silent, *, pause: float = 2.0
+) -> int:
+    """Wait until people have submitted `enough` votes in the browser; asks the server every `pause` seconds."""
+    with timed(run, "label") as summary:
+        queue = find_queue(argilla, recipe.collect)
+        wanted = min(enough, queue_status(argilla, queue).total)
+        while (done := sum(queue_status(argilla, queue).submitted.values())) < wanted:
+            progress(done, wanted)
+            time.sleep(pause)
+        progress(done, wanted)
+        summary.append(f"{done} votes submitted in the browser")
+    return done
+
+
+def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Collected:
+    """Read the votes back, measure agreement, and make the pairs."""
+    with timed(run, "pull") as summary:
+        items, sealed = _items(run), read_sealed(_collect(run, "sealed.json"))
+        queue = find_queue(argilla, recipe.collect)
+        pulled = pull(argilla, queue, _side_key(run), [item.id for item in items], progress=progress)
+        pairs = make_pairs(items, pulled.votes, min_margin=recipe.collect.min_margin)
+        training, held_out = split_pairs(pairs.pairs, sealed)
+        collected = Collected(pulled, pairs, agreement(pulled.votes), tuple(training), tuple(held_out))
+        write_rows(_collect(run, "votes.jsonl"), pulled.votes)
+        write_rows(_collect(run, "pairs.jsonl"), training)
+        write_rows(_collect(run, "sealed_pairs.jsonl"), held_out)
+        write_json(_collect(run, "summary.json"), collection_summary(collected, queue, sealed))
+        summary.append(f"{len(pulled.votes)} votes pulled, {len(training)} training and {len(held_out)} sealed pairs")
+    return collected
+
+
+def collection_summary(collected: Collected, queue: Queue, sealed: Sealed) -> dict[str, object]:
+    """Return the counts that report and card are written from. No names: annotators are only counted."""
+    return {
+        "queue": queue.name,
+        "protocol": queue.protocol,
+        "items": collected.pulled.items,
+        "votes": len(collected.pulled.votes),
+        "statuses": collected.pulled.statuses,
+        "unanswered": collected.pulled.unanswered,
+        "foreign": list(collected.pulled.foreign),
+        "outcomes": collected.pairs.outcomes,
+        "left_out": {reason: list(ids) for reason, ids in collected.pairs.left_out.items()},
+        "edits": collected.pairs.edits,
+        "edits_left_out": list(collected.pairs.edits_left_out),
+        "sealed_prompts": len(sealed.prompt_ids),
+        "training_pairs": len(collected.training),
+        "sealed_pairs": len(collected.sealed),
+        "agreement": asdict(collected.agreement),
+    }
+
+
+def check_training(run: Run, recipe: Recipe) -> "Preflight":
+    """Look at settings, data and tokens as the training will see them; train nothing."""
+    from .models import load_tokenizer, resolve_model
+    from .train import preflight
+
+    base = resolve_model(recipe.train.base_model, revision=recipe.train.base_revision)
+    return preflight(_training_pairs(run), recipe.train, load_tokenizer(base.path))
+
+
+def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Adapter":
+    """Train on the pairs that a pull has made."""
+    from .models import resolve_model
+    from .train import train_dpo
+
+    with timed(run, "train") as summary:
+        base = resolve_model(recipe.train.base_model, revision=recipe.train.base_revision)
+        pairs = _training_pairs(run)
+        adapter = train_dpo(pairs, recipe.train, base=base, folder=run.folder / "train", progress=progress)
+        summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
+    return adapter
+
+
+def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
+    """Open the sealed set, compare base and tuned model on it, and write the report."""
+    raise UserError("wired below")
+
+
+def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":
+    """Write the folder that would go to the Hub."""
+    raise UserError("wired below")
+
+
+def _collect(run: Run, name: str) -> Path:
+    return run.folder / "collect" / name
+
+
+def _items(run: Run) -> list[Item]:
+    if not _collect(run, "items.jsonl").exists():
+        raise UserError(f"{run.folder} has no items yet; `prefloop collect push` comes first")
+    return read_items(_collect(run, "items.jsonl"))
+
+
+def _side_key(run: Run) -> bytes:
+    return read_side_key(_collect(run, "side_key"))
+
+
+def _training_pairs(run: Run) -> list[PreferencePair]:
+    path = _collect(run, "pairs.jsonl")
+    if not path.exists():
+        raise UserError(f"{run.folder} has no pairs yet; `prefloop collect pull` comes first")
+    pairs = read_pairs(path)
+    refuse_sealed(pairs, read_sealed(_collect(run, "sealed.json")))
+    return pairs
