@@ -21,7 +21,7 @@ class GenerateSettings(BaseModel):
 
     max_new_tokens: int = Field(default=128, gt=0)
     """The longest answer, in tokens."""
-    batch_size: int = Field(default=16, gt=0)
+    batch_size: int = Field(default=32, gt=0)
     """Prompts answered at once."""
     temperature: float = Field(default=0.0, ge=0)
     """0 takes the likeliest token each time."""
@@ -120,8 +120,8 @@ def _check_room(model: "PreTrainedModel", ids: Sequence[Sequence[int]], settings
     long = [len(row) for row in ids if len(row) + settings.max_new_tokens > context]
     if long:
         raise UserError(
-            f"{len(long)} of {len(ids)} prompts leave no room for an answer of {settings.max_new_tokens} tokens in the model's "
-            f"context of {context} (the longest prompt has {max(long)}); lower max_new_tokens or shorten the prompts"
+            f"{len(long)} of {len(ids)} prompts leave no room for an answer of {settings.max_new_tokens} tokens in the "
+            f"model's context of {context} (the longest prompt has {max(long)}); lower max_new_tokens or shorten the prompts"
         )
 
 

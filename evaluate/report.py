@@ -94,7 +94,8 @@ class Preference:
 class Criterion:
     """One thing the task check asks of an answer."""
 
-    name: Literal["shape", "label", "length", "finished", "all"]
+    name: str
+    """`shape`, `label`, `length`, `finished` or `all`."""
     rate: Comparison
 
 

@@ -1,0 +1,125 @@
+"""What a model did on the sealed material, kept on disk batch by batch: a killed evaluation goes on where it stopped.
+
+A row counts only under the key it was written with: the hash of model, adapter, device, settings and material.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..collect.generate import Answer, GenerateSettings, generate_batches
+from ..collect.item import Message, content_hash
+from ..errors import UserError
+from ..models import ModelFolder, fingerprint, load_model, load_tokenizer
+from ..runs import append_line, read_lines
+from .general import GeneralData, answer_questions
+from .likelihood import PairScore, Scored, TokenPair, score_pairs
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
+
+Who = Literal["base", "tuned"]
+Advance = Callable[[int], None]
+"""Called with how many pairs, prompts or questions have just become known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The tuned model, from which switching the adapter off makes the base model: one model in memory."""
+
+    model: "PeftModel"
+    tokenizer: "PreTrainedTokenizerBase"
+    base_sha256: str
+    adapter_sha256: str
+    batch_size: int
+    folder: Path
+    """Where measurements are kept."""
+
+    def as_(self, who: Who) -> AbstractContextManager[Any]:
+        """Be the base or the tuned model while the context lasts."""
+        return self.model.disable_adapter() if who == "base" else nullcontext()  # type: ignore[no-any-return]
+
+    def key(self, who: Who, *material: object) -> str:
+        """Return the hash of everything a measurement depends on."""
+        adapter = self.adapter_sha256 if who == "tuned" else ""
+        return content_hash([self.base_sha256, adapter, str(self.model.device), self.batch_size, *material])
+
+
+def load_subject(adapter: Path, base: ModelFolder, *, batch_size: int, folder: Path) -> Subject:
+    """Load the base model with the adapter on top.
+
+    Raises:
+        UserError: the adapter folder holds no adapter.
+    """
+    if not (adapter / "adapter_config.json").exists():
+        raise UserError(
+            f"{adapter} holds no adapter: adapter_config.json is missing; train first, or name another folder"
+        )
+    model: Any = load_model(base.path, adapter=adapter)
+    return Subject(model, load_tokenizer(base.path), base.sha256, fingerprint(adapter), batch_size, folder)
+
+
+def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, TokenPair], advance: Advance) -> list[PairScore]:
+    """Score the pairs (by id) under one of the two models, in their order."""
+    key = subject.key(who, list(pairs))
+    path, names = subject.folder / "likelihoods.jsonl", list(pairs)
+    known = {row["id"]: _pair_score(row) for row in _rows(path, key)}
+    advance(len(known))
+    batches = score_pairs(
+        subject.model,
+        subject.tokenizer,
+        list(pairs.values()),
+        batch_size=subject.batch_size,
+        done={names.index(name) for name in known},
+    )
+    with subject.as_(who):
+        for batch in batches:
+            for index, score in batch.items():
+                append_line(path, {"key": key, "who": who, "id": names[index], **asdict(score)})
+            advance(len(batch.keys() - {names.index(name) for name in known}))
+            known |= {names[index]: score for index, score in batch.items()}
+    return [known[name] for name in names]
+
+
+def measure_answers(
+    subject: Subject, who: Who, prompts: dict[str, tuple[Message, ...]], max_new_tokens: int, advance: Advance
+) -> dict[str, Answer]:
+    """Let one of the two models answer the prompts (by id) greedily."""
+    key = subject.key(who, max_new_tokens, list(prompts))
+    path, names = subject.folder / "generations.jsonl", list(prompts)
+    known = {row["id"]: Answer(row["text"], row["tokens"], row["finish"]) for row in _rows(path, key)}
+    advance(len(known))
+    settings = GenerateSettings(max_new_tokens=max_new_tokens, batch_size=subject.batch_size)
+    done = {names.index(name) for name in known}
+    with subject.as_(who):
+        for batch in generate_batches(subject.model, subject.tokenizer, list(prompts.values()), settings, done=done):
+            for index, answer in batch.items():
+                append_line(path, {"key": key, "who": who, "id": names[index], **asdict(answer)})
+            advance(len(batch.keys() - done))
+            known |= {names[index]: answer for index, answer in batch.items()}
+    return {name: known[name] for name in names}
+
+
+def measure_questions(subject: Subject, who: Who, data: GeneralData, advance: Advance) -> list[float]:
+    """Let one of the two models answer the general questions: 1 or 0 each."""
+    key = subject.key(who, data.sha256, len(data.questions))
+    path = subject.folder / "general.jsonl"
+    for row in _rows(path, key):
+        advance(len(data.questions))
+        return list(row["correct"])
+    with subject.as_(who):
+        correct = answer_questions(subject.model, subject.tokenizer, data, batch_size=subject.batch_size)
+    append_line(path, {"key": key, "who": who, "correct": correct})
+    advance(len(data.questions))
+    return correct
+
+
+def _rows(path: Path, key: str) -> Iterator[dict[str, Any]]:
+    return (row for row in read_lines(path) if row["key"] == key)
+
+
+def _pair_score(row: dict[str, Any]) -> PairScore:
+    return PairScore(Scored(**row["chosen"]), Scored(**row["rejected"]))
