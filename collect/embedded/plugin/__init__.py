@@ -1,0 +1,14 @@
+"""What turns a stock argilla-server into one without Elasticsearch and Redis.
+
+This folder runs inside the server's own environment, where prefloop is not installed: `launch.py` loads it there under
+the name `prefloop_argilla`. It imports argilla_server and what that brings, nothing of prefloop.
+
+    launch.py      sets the server's environment variables, then starts app.py
+    app.py         puts the parts together and serves
+    engine.py      the search engine: Argilla's SearchEngine interface over Argilla's own database
+    conditions.py  filters as SQL        ordering.py  sorts as SQL        vectors.py  similarity, by brute force
+    sqlite.py      everything that is SQLite's alone: full-text index, JSON, hashing
+    database.py    connection pools, and how many requests work at once
+    jobs.py        background jobs in this process        events.py  webhook events only where somebody listens
+    owner.py       tables and the owner's account
+"""

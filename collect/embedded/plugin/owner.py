@@ -1,0 +1,44 @@
+"""Tables and the owner's account: what has to be there before the server can serve."""
+
+import logging
+
+import alembic.command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from argilla_server.contexts import accounts
+from argilla_server.database import ALEMBIC_CONFIG_FILE, SyncSessionLocal, sync_engine
+from argilla_server.enums import UserRole
+from argilla_server.models import User
+from sqlalchemy import select
+
+logger = logging.getLogger("prefloop_argilla")
+
+
+def migrate() -> None:
+    """Bring the tables to the server's version, in write-ahead mode so that readers never wait for a writer."""
+    config = Config(ALEMBIC_CONFIG_FILE)
+    with sync_engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == ScriptDirectory.from_config(config).get_current_head():
+        return
+    # With the file's name alembic would also apply its logging section, which silences every other logger.
+    config.config_file_name = None
+    alembic.command.upgrade(config, "head")
+    logger.warning("database brought up to date")
+
+
+def ensure_owner(username: str, password: str, api_key: str) -> None:
+    """Create the owner, or give an existing one the password and key of the credentials file."""
+    with SyncSessionLocal() as session:
+        owner = session.scalar(select(User).where(User.username == username))
+        if owner is not None and owner.api_key == api_key:
+            return
+        if owner is None:
+            owner = User(first_name=username, username=username, role=UserRole.owner)
+            session.add(owner)
+        owner.password_hash = accounts.hash_password(password)
+        owner.api_key = api_key
+        session.commit()
+        logger.warning("owner account %r set from the credentials file", username)
