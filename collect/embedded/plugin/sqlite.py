@@ -59,7 +59,7 @@ INDEX_RECORD = """INSERT INTO prefloop_text_rows (record_id, field)
                 AND r.field IN ('', f.name) AND text.atom IS NOT NULL
                 AND NOT (json_extract(f.settings, '$.type') = 'chat' AND text.key = 'role'))
             FROM prefloop_text_rows r WHERE r.record_id = new.id;"""
-"""A field's text is all strings and numbers in it: one in a text field, a chat's contents, whatever a custom one has."""
+"""A field's text is all strings and numbers in it: one in a text field, in a chat its contents."""
 
 _TOKEN = re.compile(r'(?P<bar>\|)|(?P<minus>-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s|"()+]+))')
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -87,7 +87,7 @@ async def prepare(connection: AsyncConnection) -> None:
     await connection.exec_driver_sql("BEGIN IMMEDIATE")
     for name in wanted:
         if name in present:
-            await connection.exec_driver_sql(f"DROP {present[name][0]} {name}")
+            await connection.exec_driver_sql(f"DROP {present[name][0]} IF EXISTS {name}")
     for sql in wanted.values():
         await connection.exec_driver_sql(sql)
     # Touching a record's fields fires the trigger that indexes it.
