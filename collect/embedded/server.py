@@ -182,7 +182,7 @@ def _bind(host: str, port: int) -> int:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
             raise UserError(
-                f"cannot listen on {host} port {port} ({error}); stop what uses it, or leave the port out for a free one"
+                f"cannot listen on {host} port {port} ({error}); stop what uses it, or ask for no particular port"
             ) from error
         return int(probe.getsockname()[1])
 

@@ -21,6 +21,7 @@ def serve(host: str, port: int) -> None:
     credentials = json.loads(Path("credentials.json").read_text(encoding="utf-8"))
     owner.migrate()
     owner.ensure_owner(credentials["username"], credentials["password"], credentials["api_key"])
+    owner.close()
     install()
     uvicorn.run(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
 

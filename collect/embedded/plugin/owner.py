@@ -42,3 +42,9 @@ def ensure_owner(username: str, password: str, api_key: str) -> None:
         owner.api_key = api_key
         session.commit()
         logger.warning("owner account %r set from the credentials file", username)
+
+
+def close() -> None:
+    """Close the connections used here; the server itself has others."""
+    SyncSessionLocal.remove()
+    sync_engine.dispose()
