@@ -1,0 +1,183 @@
+"""Direct Preference Optimization (Rafailov et al. 2023) with LoRA: pairs in, an adapter folder out.
+
+A training's folder:
+
+    preflight.json    what was found in the data
+    data.json         what went in: the ids of all pairs, their hash, the counts
+    metrics.jsonl     one row a step, under TRL's names
+    checkpoints/      while it runs; a killed training resumes from here
+    adapter/          the result: weights, tokenizer, chat template, lineage (prefloop.json)
+"""
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..collect import PreferencePair
+from ..models import ModelFolder, load_tokenizer
+from ..runs import Progress, read_json, read_lines, silent, write_json
+from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
+from .checkpoints import cut_metrics, last_whole, step_of
+from .preflight import Preflight, preflight
+from .rows import data_sha256, in_training_order, manifest
+from .settings import TrainSettings
+from .surroundings import quiet_libraries, refuse_missing_packages, trackers
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+    from trl import DPOTrainer
+
+log = logging.getLogger(__name__)
+
+TRAIN_PASSES = 3
+"""What training on a pair costs in forward passes, for an even progress bar: the reference pass counts one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """What the loop itself took."""
+
+    steps: int
+    seconds: float
+    pairs_per_second: float
+
+
+def train_dpo(
+    pairs: Sequence[PreferencePair],
+    settings: TrainSettings,
+    *,
+    base: ModelFolder,
+    folder: Path,
+    progress: Progress = silent,
+    resume: bool = True,
+) -> Adapter:
+    """Train a LoRA adapter on the pairs with TRL's DPOTrainer, and write it with its lineage to `folder`/adapter.
+
+    The same pairs, settings and base give the same weights on the same machine, in whatever order the pairs come and
+    however often the process was killed in between. With `resume`, a finished adapter of the same training is returned
+    as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew.
+
+    Raises:
+        Problems: the preflight found the data unfit, or packages are missing.
+        UserError: a setting does not fit the model.
+    """
+    refuse_missing_packages(settings)
+    ordered, tokenizer = in_training_order(pairs), load_tokenizer(base.path)
+    checked = preflight(ordered, settings, tokenizer)
+    write_json(folder / "preflight.json", checked.as_json())
+    checked.require()
+    for warning in checked.warnings:
+        log.warning("%s", warning)
+    identity = {
+        "settings": settings.model_dump(mode="json"),
+        "base_sha256": base.sha256,
+        "data_sha256": data_sha256(ordered),
+    }
+    if resume and same_record(folder / "adapter", identity):
+        log.info("%s is already trained on these pairs with these settings", folder / "adapter")
+        return read_adapter(folder / "adapter")
+    for stale in [folder / "adapter"] if resume else [folder / "adapter", folder / "checkpoints"]:
+        shutil.rmtree(stale, ignore_errors=True)
+    write_json(folder / "data.json", manifest(ordered, checked.findings["dropped"]))
+    with quiet_libraries(), trackers(settings, folder, identity):
+        return _train(ordered, settings, base, folder, tokenizer, checked, identity, progress)
+
+
+def _train(
+    pairs: Sequence[PreferencePair],
+    settings: TrainSettings,
+    base: ModelFolder,
+    folder: Path,
+    tokenizer: "PreTrainedTokenizerBase",
+    checked: Preflight,
+    identity: dict[str, Any],
+    progress: Progress,
+) -> Adapter:
+    from .trainer import build_trainer, cache_reference, watch
+
+    checkpoints, metrics = folder / "checkpoints", folder / "metrics.jsonl"
+    trainer = build_trainer(
+        pairs, settings, base=base, tokenizer=tokenizer, checkpoints=checkpoints, longest=checked.longest
+    )
+    start, total = time.monotonic(), checked.kept * (1 + TRAIN_PASSES * settings.epochs)
+    cache_reference(trainer, settings.in_memory, lambda done, _: progress(done, total))
+
+    def step(done: int, steps: int) -> None:
+        progress(checked.kept + round((total - checked.kept) * done / steps), total)
+
+    watch(trainer, metrics, identity, step)
+    from_checkpoint = last_whole(checkpoints, identity)
+    cut_metrics(metrics, step_of(from_checkpoint) if from_checkpoint else 0)
+    trained = _run(trainer, from_checkpoint, settings, checked.kept, start)
+    adapter = _save(trainer, settings, base, folder, identity, trained, checked.kept)
+    shutil.rmtree(checkpoints)
+    return adapter
+
+
+def _run(
+    trainer: "DPOTrainer", from_checkpoint: Path | None, settings: TrainSettings, pairs: int, start: float
+) -> _Trained:
+    begun, first = time.monotonic(), step_of(from_checkpoint) if from_checkpoint else 0
+    if from_checkpoint:
+        log.info("resuming from step %d", first)
+    trainer.train(resume_from_checkpoint=str(from_checkpoint) if from_checkpoint else None)
+    now, steps = time.monotonic(), trainer.state.global_step
+    seen = pairs * settings.epochs * (steps - first) / steps
+    return _Trained(steps, round(now - start, 1), round(seen / (now - begun), 3))
+
+
+def _save(
+    trainer: "DPOTrainer",
+    settings: TrainSettings,
+    base: ModelFolder,
+    folder: Path,
+    identity: dict[str, Any],
+    trained: _Trained,
+    pairs: int,
+) -> Adapter:
+    partial, final = folder / ".adapter.partial", folder / "adapter"
+    shutil.rmtree(partial, ignore_errors=True)
+    trainer.model.save_pretrained(partial, save_embedding_layers=False)
+    trainer.processing_class.save_pretrained(partial)
+    (partial / "README.md").unlink(missing_ok=True)  # PEFT's blank card
+    _name_base(partial / "adapter_config.json", base)
+    adapter = Adapter(
+        path=partial,
+        base_name=base.name,
+        base_revision=base.revision,
+        base_sha256=base.sha256,
+        data_sha256=identity["data_sha256"],
+        sha256=adapter_sha256(partial),
+        settings=settings,
+        pairs=pairs,
+        steps=trained.steps,
+        seconds=trained.seconds,
+        pairs_per_second=trained.pairs_per_second,
+        metrics=_last_epoch(folder / "metrics.jsonl", trained.steps, math.ceil(pairs / settings.batch_size)),
+        versions={name: version(name) for name in ("prefloop", "trl", "transformers", "peft", "torch", "accelerate")},
+    )
+    write_record(adapter)
+    partial.rename(final)
+    return replace(adapter, path=final)
+
+
+def _name_base(config: Path, base: ModelFolder) -> None:
+    """Name the base as the user did, not by a path on this machine; sort what PEFT writes in a set's random order."""
+    written = read_json(config)
+    written["base_model_name_or_path"] = base.name
+    written["revision"] = base.revision if base.source == "hub" else None
+    if isinstance(written["target_modules"], list):
+        written["target_modules"].sort()
+    write_json(config, written)
+
+
+def _last_epoch(metrics: Path, steps: int, steps_per_epoch: int) -> dict[str, float]:
+    rows = [row for row in read_lines(metrics) if row["step"] > steps - steps_per_epoch]
+    names = [name for name in rows[-1] if name not in {"step", "epoch", "learning_rate"}]
+    return {name: round(sum(row[name] for row in rows) / len(rows), 6) for name in names}

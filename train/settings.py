@@ -1,0 +1,140 @@
+"""The training stage's settings."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from ..models import SMALL_MODEL
+
+Loss = Literal[
+    "sigmoid",
+    "sigmoid_norm",
+    "hinge",
+    "ipo",
+    "robust",
+    "exo_pair",
+    "nca_pair",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sft",
+]
+Scheduler = Literal["linear", "cosine", "constant_with_warmup"]
+Tracker = Literal["wandb", "tensorboard", "trackio"]
+
+LENGTH_NORMALISED = {"ipo", "sigmoid_norm"}
+"""Losses that TRL divides by the number of completion tokens, so that their beta lives on another scale."""
+SMALLEST_NORMALISED_BETA = 0.5
+SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
+"""The losses that read `label_smoothing`; TRL ignores it for all others."""
+
+
+class TrainSettings(BaseModel, extra="forbid", frozen=True):
+    """How an adapter is trained on preference pairs."""
+
+    base_model: str = SMALL_MODEL
+    """A Hub id or a model folder."""
+    base_revision: str | None = None
+    """The Hub commit, tag or branch; a release should name a commit."""
+    loss_type: tuple[Loss, ...] = Field(("sigmoid",), min_length=1)
+    """TRL's names; several are added up."""
+    loss_weights: tuple[float, ...] | None = None
+    """One weight a loss; None weighs each with 1."""
+    beta: float = Field(0.1, gt=0)
+    """How strongly the model is held to the reference: 0.05 to 0.5, for length-normalised losses about 2 to 10."""
+    label_smoothing: float = Field(0.0, ge=0, lt=0.5)
+    """The share of wrong labels assumed by robust, exo_pair and aot losses; no other loss reads it."""
+    learning_rate: float = Field(5e-5, gt=0)
+    """The highest learning rate; LoRA takes about ten times that of full training."""
+    lr_scheduler: Scheduler = "linear"
+    """How the learning rate falls after the warm-up."""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """The share of the steps in which the learning rate rises to its peak."""
+    epochs: int = Field(1, ge=1)
+    """Passes over the pairs."""
+    batch_size: int = Field(8, ge=1)
+    """Pairs an optimiser step."""
+    micro_batch_size: int | None = Field(None, ge=1)
+    """Pairs in memory at once, a divisor of `batch_size`; None takes the whole batch."""
+    max_length: int = Field(1024, ge=16)
+    """Tokens of prompt and response together; a longer response loses its end, a prompt that long its pair."""
+    lora_rank: int = Field(16, ge=1)
+    """The rank of the adapter's matrices."""
+    lora_alpha: float = Field(32, gt=0)
+    """The adapter's output is scaled by alpha / rank."""
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Which layers get an adapter: all linear ones but the head, or layer names such as `q_proj`."""
+    quantization: Literal["nf4"] | None = None
+    """nf4 holds the frozen base in 4 bits (QLoRA: double quantisation, bfloat16 arithmetic)."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a quarter more time."""
+    seed: int = Field(42, ge=0)
+    """Draws the adapter's initial weights and the order of the pairs."""
+    save_every: int = Field(50, ge=1)
+    """Steps between two checkpoints, from which a killed run resumes."""
+    report_to: tuple[Tracker, ...] = ()
+    """Trackers that get the metrics beside the run folder's own `metrics.jsonl`."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "TrainSettings":
+        """Refuse combinations that TRL accepts and that quietly ruin a run."""
+        problems = [problem for check in (_losses, _beta, _smoothing, _batch, _head) if (problem := check(self))]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def in_memory(self) -> int:
+        """Pairs in memory at once."""
+        return self.micro_batch_size or self.batch_size
+
+
+def _losses(settings: TrainSettings) -> str | None:
+    weights, losses = settings.loss_weights, settings.loss_type
+    if len(set(losses)) < len(losses):
+        return f"loss_type names a loss twice: {', '.join(losses)}; name each once and weigh it with loss_weights"
+    if weights is not None and len(weights) != len(losses):
+        return f"loss_weights has {len(weights)} weights for {len(losses)} losses ({', '.join(losses)})"
+    return None
+
+
+def _beta(settings: TrainSettings) -> str | None:
+    normalised = LENGTH_NORMALISED & set(settings.loss_type)
+    if settings.loss_type == ("sigmoid_norm",) and settings.beta < SMALLEST_NORMALISED_BETA:
+        return (
+            f"beta {settings.beta} is on the scale of summed log-probabilities, but sigmoid_norm divides them by the "
+            f"number of tokens and would hardly learn; take 2 to 10 (Tulu 3: 5), at least {SMALLEST_NORMALISED_BETA}"
+        )
+    if normalised and set(settings.loss_type) - normalised - {"sft"}:
+        return (
+            f"loss_type mixes {', '.join(sorted(normalised))}, which divides by the number of tokens, with losses that "
+            "do not; one beta cannot serve both scales"
+        )
+    return None
+
+
+def _smoothing(settings: TrainSettings) -> str | None:
+    if settings.label_smoothing and not SMOOTHED & set(settings.loss_type):
+        return (
+            f"label_smoothing {settings.label_smoothing} has no effect on {', '.join(settings.loss_type)}; "
+            "take loss_type robust, or leave it out"
+        )
+    if "exo_pair" in settings.loss_type and not settings.label_smoothing:
+        return "exo_pair needs a label_smoothing above 0; its paper takes 0.001"
+    return None
+
+
+def _batch(settings: TrainSettings) -> str | None:
+    if settings.batch_size % settings.in_memory:
+        return f"micro_batch_size {settings.micro_batch_size} does not divide batch_size {settings.batch_size}"
+    return None
+
+
+def _head(settings: TrainSettings) -> str | None:
+    if "lm_head" in settings.target_modules:
+        return "target_modules names lm_head, but DPO reads its weights directly and an adapter there would never train"
+    return None
