@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,7 +94,8 @@ def server_status(folder: ServerFolder = None, as_json: Json = False) -> None:
     from .collect.embedded import server_status
 
     status = server_status(_server_folder(folder))
-    result_json(_plain(asdict(status))) if as_json else facts("The embedded Argilla", asdict(status))
+    row = {name: value if isinstance(value, int | None) else str(value) for name, value in asdict(status).items()}
+    result_json(row) if as_json else facts("The embedded Argilla", row)
     raise typer.Exit(0 if status.running else 1)
 
 
@@ -117,6 +118,24 @@ def collect_push(recipe: RecipePath, run: RunFolder = None, overrides: Overrides
     facts("Pushed", {"added": pushed.added, "already there": pushed.already_there, "refused": len(pushed.refused)})
     for item_id, reason in pushed.refused:
         say(f"refused {item_id}: {reason}")
+
+
+@collect_app.command("invite")
+def collect_invite(
+    recipe: RecipePath,
+    names: Annotated[list[str], typer.Argument(help="User names of annotators.", show_default=False)],
+    run: RunFolder = None,
+    overrides: Overrides = [],  # noqa: B006
+) -> None:
+    """Let people label: make their accounts, with passwords shown this once, and add them to the queue's workspace."""
+    from .collect import ensure_annotators, find_queue
+    from .loop import connect
+
+    settings, opened = _open(recipe, run, overrides)
+    with connect(opened) as argilla:
+        annotators = ensure_annotators(argilla, find_queue(argilla, settings.collect), names)
+        say(f"They log in at {argilla.url}")
+    table("Annotators", ("user", "password"), [(row.username, row.password or "has one already") for row in annotators])
 
 
 @collect_app.command("status")
@@ -218,6 +237,31 @@ def _open(path: Path, folder: Path | None, overrides: list[str]) -> "tuple[Recip
 
     recipe = load_recipe(path, overrides)
     return recipe, open_run(folder or Path("runs") / recipe.name, resolved(recipe))
+
+
+def _show_collected(summary: dict[str, Any]) -> None:
+    agreed, outcomes = summary["agreement"], summary["outcomes"]
+    facts(
+        "Collected",
+        {
+            "items": summary["items"],
+            "votes": ", ".join(f"{count} {status}" for status, count in summary["statuses"].items()) or "none",
+            "outcomes": ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()),
+            "training pairs": summary["training_pairs"],
+            "sealed pairs": summary["sealed_pairs"],
+            "edits that became pairs": summary["edits"],
+            "Krippendorff's alpha": _with_interval(agreed["alpha"], agreed["alpha_interval"]),
+            "votes that agree": _with_interval(agreed["pairwise"], agreed["pairwise_interval"]),
+        },
+    )
+
+
+def _with_interval(value: float | None, interval: list[float] | None) -> str:
+    return (
+        "undefined"
+        if value is None or interval is None
+        else f"{value:.2f} (95%: {interval[0]:.2f} to {interval[1]:.2f})"
+    )
 
 
 def _server_folder(folder: Path | None) -> Path:

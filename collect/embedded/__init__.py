@@ -3,6 +3,14 @@
 Also for those who only want Argilla without Elasticsearch and Redis: `start_server(folder)` is all there is to it.
 """
 
-from .server import Server, ServerStatus, server_logs, server_status, start_server, stop_server
+from .server import Server, ServerStatus, running_server, server_logs, server_status, start_server, stop_server
 
-__all__ = ["Server", "ServerStatus", "server_logs", "server_status", "start_server", "stop_server"]
+__all__ = [
+    "Server",
+    "ServerStatus",
+    "running_server",
+    "server_logs",
+    "server_status",
+    "start_server",
+    "stop_server",
+]

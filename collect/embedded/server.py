@@ -106,6 +106,13 @@ def stop_server(folder: Path) -> bool:
     return True
 
 
+def running_server(folder: Path) -> Server | None:
+    """Return the folder's server if it runs."""
+    folder = folder.expanduser().resolve()
+    pid = process.running_pid(folder)
+    return None if pid is None else _server(folder, pid)
+
+
 def server_status(folder: Path) -> ServerStatus:
     """Return whether the folder's server runs, where, and how much is in it."""
     folder = folder.expanduser().resolve()
