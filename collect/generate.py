@@ -121,7 +121,8 @@ def _check_room(model: "PreTrainedModel", ids: Sequence[Sequence[int]], settings
     if long:
         raise UserError(
             f"{len(long)} of {len(ids)} prompts leave no room for an answer of {settings.max_new_tokens} tokens in the "
-            f"model's context of {context} (the longest prompt has {max(long)}); lower max_new_tokens or shorten the prompts"
+            f"model's context of {context} (the longest prompt has {max(long)}); "
+            "lower max_new_tokens or shorten the prompts"
         )
 
 

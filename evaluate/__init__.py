@@ -7,6 +7,7 @@ if __name__ == "evaluate":
     )
 
 from .evaluation import evaluate_adapter
+from .page import write_page
 from .report import LeftOut, Report, read_report, write_report_json
 from .settings import CheckSettings, EvaluateSettings, GeneralSettings, JudgeSettings
 
@@ -19,5 +20,6 @@ __all__ = [
     "Report",
     "evaluate_adapter",
     "read_report",
+    "write_page",
     "write_report_json",
 ]

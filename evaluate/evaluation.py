@@ -15,10 +15,11 @@ from ..collect.pair import PreferencePair
 from ..errors import UserError
 from ..models import ModelFolder
 from ..runs import Progress, silent
+from ..train.rows import Tokens, tokenise
 from .check import Marks, mark_answers, measure_check, read_labels, without_labels
 from .general import GeneralData, measure_general, read_general
 from .judge import Duel, measure_wins, outcomes_by_check, outcomes_by_model
-from .likelihood import TokenPair, tokenize_pair
+from .likelihood import longest
 from .measured import Subject, load_subject, measure_answers, measure_likelihoods, measure_questions
 from .preference import measure_preference
 from .report import (
@@ -68,7 +69,7 @@ class _Material:
     """What is asked of the models, checked before the first of them is asked."""
 
     pairs: list[PreferencePair]
-    tokens: dict[str, TokenPair]
+    tokens: dict[str, Tokens]
     prompts: dict[str, tuple[Message, ...]]
     labels: dict[str, frozenset[str]]
     general: GeneralData | None
@@ -140,8 +141,8 @@ class _Answers:
 def _prepare(subject: Subject, sealed: Sequence[PreferencePair], settings: EvaluateSettings) -> _Material:
     context = subject.model.config.max_position_embeddings
     unique = {pair.id: pair for pair in sealed}
-    tokens = {name: tokenize_pair(subject.tokenizer, pair) for name, pair in unique.items()}
-    long = [name for name, row in tokens.items() if row.longest > context]
+    tokens = {name: tokenise(pair, subject.tokenizer) for name, pair in unique.items()}
+    long = [name for name, row in tokens.items() if longest(row) > context]
     empty = [name for name, row in tokens.items() if not row.chosen or not row.rejected]
     kept = [pair for name, pair in unique.items() if name not in {*long, *empty}]
     if not kept:

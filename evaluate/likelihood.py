@@ -1,15 +1,15 @@
 """How likely a model finds the chosen and the rejected answer of a pair.
 
-Tokenised as TRL's DPO trainer does: the whole conversation goes through the chat template, and what comes after the
-prefix that prompt, chosen and rejected share is scored, the end-of-turn tokens included.
+Tokenised as in training (`train/rows.py`): what comes after the prefix that prompt, chosen and rejected share is
+scored, the end-of-turn tokens included.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..collect.generate import batches, left_padded, pad_id, prompt_ids
-from ..collect.pair import PreferencePair
+from ..collect.generate import batches, left_padded, pad_id
+from ..train.rows import Tokens
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,32 +38,15 @@ class PairScore:
     rejected: Scored
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """A pair as the model reads it."""
-
-    prompt: tuple[int, ...]
-    chosen: tuple[int, ...]
-    rejected: tuple[int, ...]
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longer conversation."""
-        return len(self.prompt) + max(len(self.chosen), len(self.rejected))
-
-
-def tokenize_pair(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair) -> TokenPair:
-    """Split a pair into the shared prompt and the two scored answers, as TRL's `DPOTrainer` does."""
-    prompt = prompt_ids(tokenizer, pair.prompt)
-    chosen, rejected = (_conversation_ids(tokenizer, pair, answer) for answer in (pair.chosen, pair.rejected))
-    shared = min(_common(prompt, chosen), _common(prompt, rejected))
-    return TokenPair(tuple(prompt[:shared]), tuple(chosen[shared:]), tuple(rejected[shared:]))
+def longest(pair: Tokens) -> int:
+    """Return the tokens of the pair's longer conversation."""
+    return len(pair.prompt) + max(len(pair.chosen), len(pair.rejected))
 
 
 def score_pairs(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    pairs: Sequence[TokenPair],
+    pairs: Sequence[Tokens],
     *,
     batch_size: int,
     done: Collection[int] = (),
@@ -75,7 +58,7 @@ def score_pairs(
     Yields:
         Scores by index into `pairs`.
     """
-    for batch in batches([pair.longest for pair in pairs], max(1, batch_size // 2)):
+    for batch in batches([longest(pair) for pair in pairs], max(1, batch_size // 2)):
         if all(index in done for index in batch):
             continue
         rows = [
@@ -88,7 +71,7 @@ def score_pairs(
 def _score(
     model: "PreTrainedModel",
     tokenizer: "PreTrainedTokenizerBase",
-    rows: Sequence[tuple[tuple[int, ...], tuple[int, ...]]],
+    rows: Sequence[tuple[list[int], list[int]]],
 ) -> list[Scored]:
     import torch
 
@@ -100,7 +83,7 @@ def _score(
     return [_sum(row, answer) for row, (_, answer) in zip(logits, rows, strict=True)]
 
 
-def _sum(logits: "Tensor", answer: tuple[int, ...]) -> Scored:
+def _sum(logits: "Tensor", answer: Sequence[int]) -> Scored:
     """Add up one answer from `logits` (kept, vocabulary)."""
     import torch
 
@@ -109,15 +92,3 @@ def _sum(logits: "Tensor", answer: tuple[int, ...]) -> Scored:
     before = logits[-len(answer) - 1 : -1].float()
     picked = before.gather(1, wanted[:, None])[:, 0] - before.logsumexp(1)
     return Scored(float(picked.sum()), len(answer))
-
-
-def _conversation_ids(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, answer: str) -> list[int]:
-    rows = [{"role": message.role, "content": message.content} for message in pair.prompt]
-    rows.append({"role": "assistant", "content": answer})
-    return list(tokenizer.apply_chat_template(rows, return_dict=True)["input_ids"])
-
-
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    return next(
-        (place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
-    )

@@ -14,8 +14,9 @@ from ..collect.item import Message, content_hash
 from ..errors import UserError
 from ..models import ModelFolder, fingerprint, load_model, load_tokenizer
 from ..runs import append_line, read_lines
+from ..train.rows import Tokens
 from .general import GeneralData, answer_questions
-from .likelihood import PairScore, Scored, TokenPair, score_pairs
+from .likelihood import PairScore, Scored, score_pairs
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -40,7 +41,7 @@ class Subject:
 
     def as_(self, who: Who) -> AbstractContextManager[Any]:
         """Be the base or the tuned model while the context lasts."""
-        return self.model.disable_adapter() if who == "base" else nullcontext()  # type: ignore[no-any-return]
+        return self.model.disable_adapter() if who == "base" else nullcontext()
 
     def key(self, who: Who, *material: object) -> str:
         """Return the hash of everything a measurement depends on."""
@@ -62,7 +63,7 @@ def load_subject(adapter: Path, base: ModelFolder, *, batch_size: int, folder: P
     return Subject(model, load_tokenizer(base.path), base.sha256, fingerprint(adapter), batch_size, folder)
 
 
-def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, TokenPair], advance: Advance) -> list[PairScore]:
+def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, Tokens], advance: Advance) -> list[PairScore]:
     """Score the pairs (by id) under one of the two models, in their order."""
     key = subject.key(who, list(pairs))
     path, names = subject.folder / "likelihoods.jsonl", list(pairs)

@@ -83,9 +83,10 @@ def _matched(
     scores: Sequence[PairScore], before: list[float], after: list[float], clusters: list[str], plan: Plan
 ) -> Comparison | None:
     kept = [index for index, score in enumerate(scores) if _length_gap(score) <= MATCHED_WITHIN]
-    return (
-        compare(*_take(kept, before, after), [clusters[i] for i in kept], plan) if len(kept) >= MATCHED_LEAST else None
-    )
+    if len(kept) < MATCHED_LEAST:
+        return None
+    first, second = _take(kept, before, after)
+    return compare(first, second, [clusters[index] for index in kept], plan)
 
 
 def _length_gap(score: PairScore) -> float:

@@ -25,9 +25,9 @@ def summarise(preference: Preference, sealed: SealedSet) -> str:
     accuracy = preference.normalised
     difference = accuracy.difference
     found = (
-        f"On {sealed.pairs} sealed pairs the tuned model prefers the annotators' choice in {percent(accuracy.tuned.value)}"
-        f", the base model in {percent(accuracy.base.value)}: {points(difference.value)} points "
-        f"(interval {points(difference.low)} to {points(difference.high)})."
+        f"On {sealed.pairs} sealed pairs the tuned model prefers the annotators' choice in "
+        f"{percent(accuracy.tuned.value)}, the base model in {percent(accuracy.base.value)}: "
+        f"{points(difference.value)} points (interval {points(difference.low)} to {points(difference.high)})."
     )
     return f"{found} {_outlook(accuracy)}"
 
@@ -70,8 +70,8 @@ def _about_sealed(sealed: SealedSet, preference: Preference) -> Iterator[str]:
     smallest = preference.normalised.detectable
     if smallest is not None and smallest > 0.05:
         yield (
-            f"{sealed.pairs} pairs on {sealed.prompts} prompts show differences of {round(100 * smallest)} points or more"
-            "; smaller ones mostly go unnoticed."
+            f"{sealed.pairs} pairs on {sealed.prompts} prompts show differences of {round(100 * smallest)} points or "
+            "more; smaller ones mostly go unnoticed."
         )
     if sealed.openings > 1:
         yield (
