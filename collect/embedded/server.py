@@ -225,8 +225,8 @@ def _counts(database: Path) -> tuple[int, int, int]:
                 int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables
             )
             return datasets, records, responses
-    except sqlite3.OperationalError:
-        # Before the first start has made the tables.
+    except sqlite3.DatabaseError:
+        # Before the first start has made the tables; a damaged file is the start's to complain of.
         return 0, 0, 0
 
 
