@@ -1,0 +1,8 @@
+"""An adapter and its report in, a release out: exactly the folder that would be pushed to the Hub."""
+
+from .card import render_card
+from .evidence import Evidence
+from .release import Release, read_release, write_release
+from .settings import PublishSettings
+
+__all__ = ["Evidence", "PublishSettings", "Release", "read_release", "render_card", "write_release"]

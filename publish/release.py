@@ -1,0 +1,204 @@
+"""A release: the folder that would be pushed to the Hub, whole or not at all."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..collect import PreferencePair
+from ..errors import UserError
+from ..evaluate import write_report_json
+from ..runs import read_json, write_json, write_text
+from ..train import merge_adapter
+from ..train.adapter import RECORD, WEIGHTS, adapter_sha256
+from ..train.rows import data_sha256
+from .card import render_card
+from .evidence import Evidence
+from .metadata import eval_results, metadata
+from .redact import own_places, refuse_leaks, shorten, shorten_settings
+from .settings import PublishSettings
+
+MARK = "release.json"
+"""Written last: it says that the folder is a whole release, and what each file must be."""
+FORMAT = 1
+TOKENIZER = re.compile(
+    r"(tokenizer.*|special_tokens_map|added_tokens|vocab)\.(json|model)|merges\.txt|chat_template\.jinja"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release folder and what is in it."""
+
+    folder: Path
+    name: str
+    """The Hub name, or the recipe's."""
+    files: dict[str, str]
+    """The SHA-256 of every file, by its path within the folder."""
+    trained_sha256: str
+    """The adapter's fingerprint as trained and evaluated. The released one differs if the base was a local folder."""
+
+
+def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *, report_html: Path) -> Release:
+    """Write exactly the folder that would be pushed: weights, tokenizer, card, report, recipe and data manifest.
+
+    It is built beside its place and swapped in when it is whole; an earlier release in that place is replaced.
+
+    Raises:
+        UserError: the folder holds something that is no release of prefloop's, or the parts don't belong together.
+        Problems: the release would name this machine's folders, or publish a secret.
+    """
+    _refuse_strangers(folder)
+    _refuse_mismatch(evidence)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    places = own_places(folder.parent, evidence.base.path, evidence.adapter.path)
+    _weights(partial, evidence, settings)
+    _documents(partial, evidence, settings, report_html)
+    for path in (path for path in sorted(partial.iterdir()) if path.suffix in {".json", ".md", ".html"}):
+        write_text(path, shorten(path.read_text(encoding="utf-8"), places))
+    refuse_leaks(partial, places)
+    release = _finish(partial, evidence, settings)
+    _swap(partial, folder)
+    return Release(folder, release["name"], release["files"], release["trained_sha256"])
+
+
+def read_release(folder: Path) -> Release:
+    """Read a release back and check every file.
+
+    Raises:
+        UserError: it is no release, or a file is missing or changed.
+    """
+    if not (folder / MARK).exists():
+        raise UserError(f"{folder} is no release of prefloop's: it has no {MARK}")
+    row = read_json(folder / MARK)
+    found = _hashes(folder)
+    wrong = sorted(name for name, digest in row["files"].items() if found.get(name) != digest)
+    if wrong:
+        raise UserError(f"{folder} is not the release that was written; missing or changed: {', '.join(wrong)}")
+    return Release(folder, row["name"], row["files"], row["trained_sha256"])
+
+
+def _refuse_strangers(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).exists())):
+        raise UserError(
+            f"{folder} is not a release of prefloop's and will not be replaced; move it, or choose another folder"
+        )
+
+
+def _refuse_mismatch(evidence: Evidence) -> None:
+    """Stop before numbers of one model stand on the card of another."""
+    adapter, report = evidence.adapter, evidence.report
+    if adapter.sha256 != report.tuned.sha256:
+        raise UserError(
+            f"the report is about the adapter {report.tuned.sha256[:12]}, not about {adapter.path} "
+            f"({adapter.sha256[:12]}); evaluate this adapter first"
+        )
+    if adapter.base_sha256 != evidence.base.sha256:
+        raise UserError(
+            f"{adapter.path} was trained on another base ({adapter.base_sha256[:12]}) than {evidence.base.name} "
+            f"({evidence.base.sha256[:12]})"
+        )
+    if adapter.data_sha256 != data_sha256(evidence.training):
+        raise UserError(f"{adapter.path} was trained on other pairs than these; train again")
+    held_out = {pair.prompt_id for pair in evidence.sealed}
+    leaked = [pair.id for pair in evidence.training if pair.prompt_id in held_out]
+    if leaked:
+        raise UserError(
+            f"{len(leaked)} training pairs have sealed prompts (first: {leaked[0]}): the report proves nothing"
+        )
+
+
+def _weights(folder: Path, evidence: Evidence, settings: PublishSettings) -> None:
+    adapter = evidence.adapter
+    if settings.merged:
+        merge_adapter(adapter, evidence.base, folder / "merged")
+    for name in WEIGHTS:
+        shutil.copyfile(adapter.path / name, folder / name)
+    config = read_json(folder / "adapter_config.json")
+    if config["base_model_name_or_path"] != evidence.base_name:  # a path on this machine
+        write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": evidence.base_name})
+    for path in adapter.path.iterdir():
+        if TOKENIZER.fullmatch(path.name):
+            shutil.copyfile(path, folder / path.name)
+
+
+def _documents(folder: Path, evidence: Evidence, settings: PublishSettings, report_html: Path) -> None:
+    write_json(folder / "recipe.json", shorten_settings(evidence.recipe))
+    write_json(folder / "data.json", manifest(evidence))
+    write_report_json(folder / "report.json", evidence.report)
+    report = read_json(folder / "report.json")
+    report["how"]["settings"] = shorten_settings(report["how"]["settings"])
+    write_json(folder / "report.json", report)
+    shutil.copyfile(report_html, folder / "report.html")
+    write_text(folder / ".eval_results" / f"{evidence.recipe['name']}.yaml", eval_results(evidence))
+    write_text(folder / "README.md", f"---\n{metadata(evidence, settings)}\n---\n\n{render_card(evidence, settings)}")
+
+
+def manifest(evidence: Evidence) -> dict[str, Any]:
+    """Return what was trained and measured on, by content hash: no texts, no names."""
+    return {
+        "collection": evidence.collection,
+        "trained_on_sha256": evidence.adapter.data_sha256,
+        "sealed_sha256": evidence.report.sealed.sha256,
+        "training": _pair_rows(evidence.training),
+        "sealed": _pair_rows(evidence.sealed),
+    }
+
+
+def _pair_rows(pairs: Sequence[PreferencePair]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": pair.id,
+            "prompt_id": pair.prompt_id,
+            "item_id": pair.item_id,
+            "kind": pair.kind,
+            "weight": pair.weight,
+            "vote_ids": list(pair.vote_ids),
+        }
+        for pair in sorted(pairs, key=lambda pair: pair.id)
+    ]
+
+
+def _finish(folder: Path, evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
+    """Write the training record for the published config, then the mark over everything."""
+    record = read_json(evidence.adapter.path / RECORD)
+    record |= {"base_name": evidence.base_name, "sha256": adapter_sha256(folder)}
+    write_json(folder / RECORD, shorten_settings(record))
+    row = {
+        "format": FORMAT,
+        "prefloop": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "name": settings.repo or evidence.recipe["name"],
+        "private": settings.private,
+        "trained_sha256": evidence.adapter.sha256,
+        "base": asdict(evidence.base) | {"name": evidence.base_name, "path": None},
+        "files": _hashes(folder),
+    }
+    write_json(folder / MARK, row)
+    return row
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MARK):
+        with path.open("rb") as file:
+            found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    """Put the finished folder in place; a kill in between leaves either the old or the new one beside it, whole."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(partial, folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""The code that a card shows for loading its model; a test runs it as it stands."""
+
+import json
+
+from .evidence import Evidence
+from .settings import PublishSettings
+
+GENERATE = """\
+messages = {messages}
+inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+with torch.inference_mode():
+    output = model.generate(**inputs, max_new_tokens={tokens}, do_sample=False)
+print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))"""
+
+PEFT = """\
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base = {base}{base_comment}
+adapter = {adapter}{adapter_comment}
+tokenizer = AutoTokenizer.from_pretrained(adapter)
+model = AutoModelForCausalLM.from_pretrained(base, {revision}dtype=torch.bfloat16)
+model = PeftModel.from_pretrained(model, adapter).eval()
+
+"""
+
+MERGED = """\
+import torch
+{import_download}from transformers import AutoModelForCausalLM, AutoTokenizer
+
+merged = {merged}
+tokenizer = AutoTokenizer.from_pretrained(merged)
+model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.bfloat16).eval()
+
+"""
+
+
+def load_with_peft(evidence: Evidence, settings: PublishSettings) -> str:
+    """Return Python that loads base and adapter and answers one prompt."""
+    hub = evidence.base.source == "hub"
+    return PEFT.format(
+        base=json.dumps(evidence.base_name),
+        base_comment="  # a local folder: put your own copy's path here" if evidence.base.source == "folder" else "",
+        revision=f"revision={json.dumps(evidence.base.revision)}, " if hub else "",
+        **_adapter(settings),
+    ) + _generate(evidence)
+
+
+def load_merged(evidence: Evidence, settings: PublishSettings) -> str:
+    """Return Python that loads the merged model and answers one prompt.
+
+    Its folder is named outright: with `subfolder=`, transformers finds the adapter beside it and loads that instead.
+    """
+    if settings.repo is None:
+        code = MERGED.format(import_download="", merged='"merged"  # in the folder that holds this card')
+    else:
+        download = f'snapshot_download({json.dumps(settings.repo)}, allow_patterns="merged/*") + "/merged"'
+        code = MERGED.format(import_download="from huggingface_hub import snapshot_download\n", merged=download)
+    return code + _generate(evidence)
+
+
+def _adapter(settings: PublishSettings) -> dict[str, str]:
+    if settings.repo:
+        return {"adapter": json.dumps(settings.repo), "adapter_comment": ""}
+    return {"adapter": '"."', "adapter_comment": "  # the folder that holds this card"}
+
+
+def _generate(evidence: Evidence) -> str:
+    """Ask a prompt of the job's own form, since a narrow model is at home in no other."""
+    prompt = evidence.report.examples[0].prompt if evidence.report.examples else evidence.training[0].prompt
+    messages = [{"role": message.role, "content": message.content} for message in prompt]
+    return GENERATE.format(
+        messages=json.dumps(messages, indent=4, ensure_ascii=False),
+        tokens=evidence.report.how.settings["max_new_tokens"],
+    )

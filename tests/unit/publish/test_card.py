@@ -1,0 +1,159 @@
+"""Every number on the card comes from the evidence, and what was not measured is said to be so."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from prefloop.evaluate.report import Estimate, Report
+from prefloop.publish import Evidence, PublishSettings, render_card
+from prefloop.publish.card import comparisons, estimates
+from prefloop.publish.metadata import metadata
+
+
+def full_card(evidence: Evidence, settings: PublishSettings) -> str:
+    return f"---\n{metadata(evidence, settings)}\n---\n\n{render_card(evidence, settings)}"
+
+
+def every_estimate(report: Report) -> list[Estimate]:
+    rows = [part for row in comparisons(report) for part in (row.of.base, row.of.tuned, row.of.difference)]
+    return [*rows, *(row.of for row in estimates(report))]
+
+
+def results_section(card: str) -> str:
+    return card.split("## Results")[1].split("## Intended use")[0]
+
+
+def test_every_number_among_the_results_is_one_of_the_reports(evidence: Evidence) -> None:
+    report, preference = evidence.report, evidence.report.preference
+    known = {f"{number:.3f}" for row in every_estimate(report) for number in (row.value, row.low, row.high)}
+    known |= {f"{row.of.detectable:.3f}" for row in comparisons(report)}
+    known |= {str(row.n) for row in every_estimate(report)} | {"95", f"{preference.matched_within:.0%}"[:-1]}
+    known |= {str(number) for number in (report.sealed.pairs, report.sealed.prompts, report.sealed.openings)}
+    assert report.win_rate is not None
+    known |= {str(getattr(report.win_rate, name)) for name in ("wins", "ties", "losses", "unscored")}
+    found = re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", results_section(render_card(evidence, PublishSettings())))
+    assert len(found) > 80
+    assert [number for number in found if number not in known and number.lstrip("-") not in known] == []
+
+
+def test_the_card_follows_the_report(evidence: Evidence) -> None:
+    before = render_card(evidence, PublishSettings())
+    assert "0.731" in before
+    report, compared = evidence.report, evidence.report.preference.normalised
+    other = replace(compared, tuned=replace(compared.tuned, value=0.4444), verdict="worse")
+    changed = replace(evidence, report=replace(report, preference=replace(report.preference, normalised=other)))
+    after = render_card(changed, PublishSettings())
+    assert "0.444" in results_section(after)
+    assert "0.731 (" not in results_section(after)
+
+
+def worse(card: str) -> str:
+    return card.split("## What got worse")[1].split("## Intended use")[0]
+
+
+def test_what_got_worse_has_its_own_section(evidence: Evidence) -> None:
+    told = worse(render_card(evidence, PublishSettings()))
+    assert "arc.jsonl" in told
+    assert "0.310 before, 0.220 after" in told
+    assert "Not settled by this much data" in told
+    assert "0.123" in told
+
+
+def test_no_loss_seen_is_no_claim_that_there_is_none(evidence: Evidence) -> None:
+    told = worse(render_card(replace(evidence, report=replace(evidence.report, general=None)), PublishSettings()))
+    assert "no proof" in told
+    assert "what the tuning cost elsewhere is not known" in told
+
+
+def test_what_was_not_measured_is_not_mentioned_as_measured(evidence: Evidence) -> None:
+    report = replace(evidence.report, check=None, win_rate=None, general=None)
+    card = render_card(replace(evidence, report=report), PublishSettings())
+    assert "wins against the base" not in card
+    assert "do the job as told" not in card
+    assert "no automatic check" in card
+
+
+def test_data_are_told_with_everything_left_out(evidence: Evidence) -> None:
+    card = render_card(evidence, PublishSettings())
+    for part in (
+        "36, by 5 annotators",
+        "tie 2",
+        "0.678 (0.600 to 0.700)",
+        "alpha 0.412",
+        "submitted 36, discarded 4",
+        "0.550",
+    ):
+        assert part in card, part
+    assert "2 (too long)" in card
+    assert "dataset `tiny-set` 2, model `tiny-model` 2" in card
+    assert "secret" not in card
+
+
+def test_replayed_votes_are_told_as_such(evidence: Evidence) -> None:
+    assert "replayed" not in render_card(evidence, PublishSettings())
+    recipe = evidence.recipe | {"collect": evidence.recipe["collect"] | {"votes": "votes.jsonl"}}
+    assert "replayed" in render_card(replace(evidence, recipe=recipe), PublishSettings())
+
+
+def test_undefined_agreement_is_told(evidence: Evidence) -> None:
+    none: dict[str, Any] = dict.fromkeys(("alpha", "alpha_interval", "pairwise", "pairwise_interval", "first_shown"))
+    collection = evidence.collection | {"agreement": evidence.collection["agreement"] | none, "left_out": {}}
+    card = render_card(replace(evidence, collection=collection), PublishSettings())
+    assert "alpha is undefined" in card
+    assert "| left out (no pair) | none |" in card
+
+
+def test_licences_are_told_and_never_made_up(evidence: Evidence) -> None:
+    bare = full_card(evidence, PublishSettings())
+    assert "No licence has been chosen" in bare
+    assert "license:" not in bare
+    given = full_card(
+        evidence, PublishSettings(license="mit", base_license="apache-2.0", languages=("en",), limits=("No law.",))
+    )
+    assert "license: mit" in given
+    assert "licence is `apache-2.0`" in given
+    assert "- No law.\n" in given
+
+
+@pytest.mark.parametrize(("source", "part"), [("wheel", "stored in 4 bits"), ("folder", "local folder")])
+def test_where_the_base_came_from_is_told(source: Any, part: str, evidence: Evidence) -> None:
+    assert part in render_card(replace(evidence, base=replace(evidence.base, source=source)), PublishSettings())
+    hub = replace(evidence.base, source="hub", name="org/model", revision="abc123")
+    card = render_card(replace(evidence, base=hub), PublishSettings(repo="me/mine"))
+    assert part not in card
+    assert 'base = "org/model"' in card
+    assert 'revision="abc123"' in card
+    assert 'adapter = "me/mine"' in card
+
+
+def test_the_metadata_is_what_the_hub_reads(evidence: Evidence) -> None:
+    from huggingface_hub import ModelCard
+
+    card = ModelCard(
+        full_card(evidence, PublishSettings(repo="me/mine", license="mit", languages=("en",), tags=("news",)))
+    )
+    data = card.data.to_dict()
+    assert data["base_model"] == "tiny"
+    assert data["library_name"] == "peft"
+    assert data["pipeline_tag"] == "text-generation"
+    assert {"prefloop", "dpo", "trl", "news"} <= set(data["tags"])
+    values = {result.metric_name.split(",")[0]: result.metric_value for result in card.data.eval_results}
+    assert values["preference accuracy per token"] == 0.731
+    assert values["questions right in arc.jsonl"] == 0.22
+    # The Hub refuses a card whose metadata is not flat YAML of these kinds.
+    assert all(isinstance(value, str | list) for value in data.values())
+
+
+def test_tables_are_whole_and_no_blank_is_left_over(evidence: Evidence) -> None:
+    card = render_card(evidence, PublishSettings(merged=True))
+    assert "\n\n\n" not in card
+    assert "{{" not in card.split("## Citations")[0]
+    assert card.count("```") % 2 == 0
+    widths: list[int] = []
+    for line in card.splitlines():
+        if line.startswith("|"):
+            widths.append(line.replace("\\|", "").count("|"))
+            assert widths[-1] == widths[0], line
+        else:
+            widths.clear()
