@@ -14,6 +14,7 @@ from .evidence import Evidence
 from .settings import PublishSettings
 from .snippet import load_merged, load_with_peft
 
+PREFERS = "prefers what people chose"
 SHOWN_METRICS = ("loss", "rewards/accuracies", "rewards/margins")
 
 
@@ -33,7 +34,8 @@ def render_card(evidence: Evidence, settings: PublishSettings) -> str:
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    environment.filters |= {"number": number, "bare": bare, "signed": signed, "interval": interval, "counts": counts}
+    shapes = (bare, cell, counts, interval, number, sentence, signed)
+    environment.filters |= {shape.__name__: shape for shape in shapes}
     template = environment.from_string((files("prefloop.publish") / "card.md").read_text(encoding="utf-8"))
     # Parts of the template that don't apply leave their blank lines behind.
     return re.sub(r"\n{3,}", "\n\n", template.render(_facts(evidence, settings))).strip() + "\n"
@@ -43,17 +45,17 @@ def comparisons(report: Report) -> list[Row]:
     """Return every measurement made on base and tuned model alike."""
     preference = report.preference
     rows = [
-        Row("**prefers what people chose** (log-probability per token)", preference.normalised),
-        Row("the same by summed log-probability (favours short answers)", preference.summed),
+        Row(f"{PREFERS}, by log-probability per token", preference.normalised),
+        Row(f"{PREFERS}, by summed log-probability (favours short answers)", preference.summed),
     ]
     if preference.matched is not None:
         within = f"{preference.matched_within:.0%}"
-        rows.append(Row(f"the same where lengths differ by at most {within}", preference.matched))
-    rows += [Row(f"the same on `{part.tag}`", part.accuracy) for part in preference.slices]
+        rows.append(Row(f"{PREFERS}, per token, where lengths differ by at most {within}", preference.matched))
+    rows += [Row(f"{PREFERS}, per token, on `{part.tag}`", part.accuracy) for part in preference.slices]
     if report.check is not None:
         rows += [Row(_criterion(part.name), part.rate) for part in report.check.criteria]
     if report.general is not None:
-        rows.append(Row(f"something else: questions right in `{report.general.data}`", report.general.accuracy))
+        rows.append(Row(f"something else: answers questions right in `{report.general.data}`", report.general.accuracy))
     return rows
 
 
@@ -61,7 +63,7 @@ def estimates(report: Report) -> list[Row]:
     """Return every number that has no counterpart for the base model."""
     preference = report.preference
     rows = [
-        Row("prefers what people chose, by DPO's reward against the base", preference.reward),
+        Row(f"{PREFERS}, by DPO's reward against the base", preference.reward),
         Row("picking the longer answer gets right", preference.longer),
         Row("picking the shorter answer gets right", preference.shorter),
         Row(f"tuned model minus always picking the {preference.best_rule}", preference.over_rule, signed=True),
@@ -103,13 +105,23 @@ def counts(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
+def cell(text: object) -> str:
+    """Keep a text within its cell of a Markdown table."""
+    return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def sentence(text: str) -> str:
+    """Start with a capital and leave the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def _criterion(name: str) -> str:
     meaning = {
         "shape": "answers have the form asked for",
         "label": "answers give a right label",
         "length": "answers are within the length asked for",
         "finished": "answers end by themselves",
-        "all": "**answers do the job as told** (all of the above)",
+        "all": "answers do the job as told, all of it",
     }
     return meaning[name]
 

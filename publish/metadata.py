@@ -49,7 +49,7 @@ def metadata(evidence: Evidence, settings: PublishSettings) -> str:
         EvalResult(
             task_type="text-generation",
             dataset_type=data_id(evidence, result),
-            dataset_name=f"{_data_name(evidence, result)}, {result.of.n} in number",
+            dataset_name=f"{_data_name(evidence, result)}, n = {result.of.n}",
             metric_type=result.metric,
             metric_name=f"{result.name}, {interval_note(report, result.of)}",
             metric_value=round(result.of.value, 4),
