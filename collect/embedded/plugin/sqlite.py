@@ -33,8 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 TEXT_SCHEMA = {
     "prefloop_text": "CREATE VIRTUAL TABLE prefloop_text USING fts5(body, tokenize='unicode61 remove_diacritics 0')",
     "prefloop_text_rows": """CREATE TABLE prefloop_text_rows (
-        id INTEGER PRIMARY KEY, record_id CHAR(32) NOT NULL, field VARCHAR NOT NULL)""",
-    "prefloop_text_rows_record": "CREATE INDEX prefloop_text_rows_record ON prefloop_text_rows (record_id)",
+        id INTEGER PRIMARY KEY, record_id CHAR(32) NOT NULL, field VARCHAR NOT NULL, UNIQUE (record_id, field))""",
     "prefloop_text_deleted": """CREATE TRIGGER prefloop_text_deleted AFTER DELETE ON records BEGIN
         DELETE FROM prefloop_text WHERE rowid IN (SELECT id FROM prefloop_text_rows WHERE record_id = old.id);
         DELETE FROM prefloop_text_rows WHERE record_id = old.id;
@@ -85,9 +84,10 @@ async def prepare(connection: AsyncConnection) -> None:
         return
     # One transaction, or a kill in the middle would leave an index that looks whole.
     await connection.exec_driver_sql("BEGIN IMMEDIATE")
-    for name in wanted:
-        if name in present:
-            await connection.exec_driver_sql(f"DROP {present[name][0]} IF EXISTS {name}")
+    for name, (kind, _) in present.items():
+        # FTS5's own tables, named alike, go with theirs.
+        if kind == "trigger" or name in wanted:
+            await connection.exec_driver_sql(f"DROP {kind} IF EXISTS {name}")
     for sql in wanted.values():
         await connection.exec_driver_sql(sql)
     # Touching a record's fields fires the trigger that indexes it.
@@ -118,7 +118,9 @@ def matching(query: str, name: str | None) -> Subquery:
     scores = (
         select(_fts.c.rowid, literal_column("-bm25(prefloop_text)").label("score"))
         .where(literal_column("prefloop_text").op("MATCH")(" OR ".join(words)))
-        .subquery()
+        .cte("prefloop_scores")
+        # Otherwise SQLite may run the text query anew for every row it joins.
+        .prefix_with("MATERIALIZED")
     )
     found = found.outerjoin(scores, scores.c.rowid == _rows.c.id)
     return found.add_columns(func.coalesce(scores.c.score, 0.0).label("score")).subquery()
@@ -142,14 +144,14 @@ def _groups(query: str) -> list[_Group]:
 
 
 def _group_condition(group: _Group) -> ColumnElement[bool]:
+    # Plus nothing, or SQLite walks all matching rows for every record: 5 s instead of 40 ms over 2,000 long records.
+    row = _rows.c.id + 0
     conditions = []
     if group.words:
-        conditions.append(_rows.c.id.in_(_rowids(" AND ".join(group.words))))
+        conditions.append(row.in_(_rowids(" AND ".join(group.words))))
     if group.without:
-        conditions.append(_rows.c.id.not_in(_rowids(" OR ".join(group.without))))
-    conditions += [
-        _rows.c.id.in_(select(_fts.c.rowid).where(func.instr(_fts.c.body, part) > 0)) for part in group.parts
-    ]
+        conditions.append(row.not_in(_rowids(" OR ".join(group.without))))
+    conditions += [row.in_(select(_fts.c.rowid).where(func.instr(_fts.c.body, part) > 0)) for part in group.parts]
     return and_(*conditions)
 
 
