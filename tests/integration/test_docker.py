@@ -98,8 +98,10 @@ def prefloop() -> str:
 
 
 def start(environment: dict[str, str], folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    log = (folder / "container.log").open("w")
-    return subprocess.Popen([str(START), *arguments], env=environment, cwd=folder, stdout=log, stderr=log, text=True)
+    with (folder / "container.log").open("w") as log:
+        return subprocess.Popen(
+            [str(START), *arguments], env=environment, cwd=folder, stdout=log, stderr=log, text=True
+        )
 
 
 def wait_for(url: str, seconds: float) -> httpx.Response:
