@@ -57,6 +57,7 @@ def examine(runs: Path = Path("runs")) -> list[Finding]:
             _memory(),
             *_disks(runs),
             _small_model(),
+            _server_environment(),
             _login(),
             _tracking(),
         ]
@@ -217,6 +218,16 @@ def _small_model() -> Finding:
     )
 
 
+def _server_environment() -> Finding:
+    from .collect.embedded.environment import REQUIREMENTS, environment_name
+
+    name, lock = "Argilla's environment", REQUIREMENTS.read_text(encoding="utf-8")
+    folder = home() / "server-env" / environment_name(lock)
+    if (folder / ".complete").exists():
+        return Finding(name, "ok", f"made, in {folder}")
+    return Finding(name, "warn", "not made yet", "the first start makes it, in one to two minutes of downloads")
+
+
 def _hub() -> Finding:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
         return Finding("Hugging Face Hub", "warn", "not asked: HF_HUB_OFFLINE is set", "unset it to fetch models")
@@ -244,7 +255,7 @@ def _login() -> Finding:
 def _argilla() -> Finding:
     address, key = os.environ.get("ARGILLA_API_URL"), os.environ.get("ARGILLA_API_KEY")
     if not address:
-        return Finding("Argilla", "ok", "ARGILLA_API_URL is not set: prefloop starts a server of its own")
+        return _embedded()
     if not key:
         return Finding(
             "Argilla", "fail", f"{address}, but ARGILLA_API_KEY is not set", "copy the key from Argilla's user page"
@@ -262,6 +273,22 @@ def _argilla() -> Finding:
         fix = "is this the address of an Argilla 2 server?"
         return Finding("Argilla", "fail", f"{address} answers with HTTP {answer.status_code}", fix)
     return _argilla_user(address, answer)
+
+
+def _embedded() -> Finding:
+    from .collect.embedded import server_status
+
+    status = server_status(home() / "argilla")
+    if not status.running:
+        return Finding(
+            "Argilla", "ok", "no server runs; the demo starts its own, and `prefloop server start` one that stays"
+        )
+    if status.version is None:
+        return Finding(
+            "Argilla", "fail", f"the server of {status.folder} does not answer", "look at: prefloop server logs"
+        )
+    kept = f"{status.datasets} datasets, {status.records} records, {status.responses} responses"
+    return Finding("Argilla", "ok", f"argilla-server {status.version} at {status.url}: {kept}")
 
 
 def _argilla_user(address: str, answer: httpx.Response) -> Finding:

@@ -142,6 +142,17 @@ def test_what_the_address_answers(
     assert (found.status, part in found.found) == (status, True), found
 
 
+def test_the_servers_environment_counts_once_it_is_whole(tmp_path: Path) -> None:
+    from prefloop.collect.embedded.environment import REQUIREMENTS, environment_name
+
+    assert doctor._server_environment().status == "warn"
+    folder = tmp_path / "home/server-env" / environment_name(REQUIREMENTS.read_text(encoding="utf-8"))
+    folder.mkdir(parents=True)
+    assert doctor._server_environment().status == "warn"
+    (folder / ".complete").touch()
+    assert doctor._server_environment().status == "ok"
+
+
 def test_a_full_or_locked_disk_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert str(tmp_path / "a/b") in doctor._disk("disk", tmp_path / "a/b").found
     monkeypatch.setattr(doctor, "DISK_GB", 1e9)

@@ -111,7 +111,7 @@ def test_lineage_leads_back_to_votes(release: Release, evidence: Evidence) -> No
     }
     assert data["trained_on_sha256"] == evidence.adapter.data_sha256
     assert read_adapter(release.folder).data_sha256 == evidence.adapter.data_sha256
-    assert release.trained_sha256 == evidence.report.tuned.sha256
+    assert release.trained_sha256 == evidence.adapter.sha256
 
 
 def test_eval_results_carry_value_interval_and_how(release: Release, evidence: Evidence) -> None:
