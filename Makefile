@@ -60,6 +60,7 @@ $(BIN)/python:
 
 # torch first and by itself, so that TORCH_INDEX applies to nothing else.
 $(VENV)/.torch: constraints.txt | $(BIN)/python
+	@echo "installing torch and prefloop into $(VENV): a few minutes of downloads, this once"
 	$(PIP) install --quiet -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	@touch $@
 
