@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..collect.generate import Answer, GenerateSettings, generate_batches
 from ..collect.item import Message, content_hash
-from ..errors import UserError
-from ..models import ModelFolder, fingerprint, load_model, load_tokenizer
+from ..models import ModelFolder, load_model, load_tokenizer
 from ..runs import append_line, read_lines
+from ..train.adapter import adapter_sha256
 from ..train.rows import Tokens
 from .general import GeneralData, answer_questions
 from .likelihood import PairScore, Scored, score_pairs
@@ -53,14 +53,11 @@ def load_subject(adapter: Path, base: ModelFolder, *, batch_size: int, folder: P
     """Load the base model with the adapter on top.
 
     Raises:
-        UserError: the adapter folder holds no adapter.
+        UserError: the folder holds no whole adapter.
     """
-    if not (adapter / "adapter_config.json").exists():
-        raise UserError(
-            f"{adapter} holds no adapter: adapter_config.json is missing; train first, or name another folder"
-        )
+    sha256 = adapter_sha256(adapter)
     model: Any = load_model(base.path, adapter=adapter)
-    return Subject(model, load_tokenizer(base.path), base.sha256, fingerprint(adapter), batch_size, folder)
+    return Subject(model, load_tokenizer(base.path), base.sha256, sha256, batch_size, folder)
 
 
 def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, Tokens], advance: Advance) -> list[PairScore]:
