@@ -12,6 +12,7 @@ from .errors import UserError
 if TYPE_CHECKING:
     from .recipe import Recipe
     from .runs import Run
+    from .train import Preflight
 
 app = typer.Typer(
     help="Collect preferences in Argilla, train a small model on them, find out whether it got better, publish.",
@@ -254,6 +255,15 @@ def _show_collected(summary: dict[str, Any]) -> None:
             "votes that agree": _with_interval(agreed["pairwise"], agreed["pairwise_interval"]),
         },
     )
+
+
+def _show_preflight(found: "Preflight") -> None:
+    facts("What the training would see", dict(found.as_rows()))
+    result(f"\nThe first pair, up to where scoring starts:\n{found.example_context}")
+    result(f"\n+ chosen:\n{found.example_chosen}\n\n- rejected:\n{found.example_rejected}\n")
+    for warning in found.warnings:
+        say(f"warning: {warning}")
+    found.require()
 
 
 def _with_interval(value: float | None, interval: list[float] | None) -> str:

@@ -35,13 +35,15 @@ from .collect import (
     split_pairs,
     write_rows,
 )
+from .collect.item import content_hash
 from .errors import UserError
 from .home import home
-from .recipe import Recipe
-from .runs import Progress, Run, silent, timed, write_json
+from .recipe import Recipe, resolved
+from .runs import Progress, Run, read_json, read_lines, silent, timed, write_json
 
 if TYPE_CHECKING:
-    from .evaluate import Report
+    from .evaluate import LeftOut, Report
+    from .models import ModelFolder
     from .publish import Release
     from .train import Adapter, Preflight
 
@@ -159,20 +161,18 @@ def collection_summary(collected: Collected, queue: Queue, sealed: Sealed) -> di
 
 def check_training(run: Run, recipe: Recipe) -> "Preflight":
     """Look at settings, data and tokens as the training will see them; train nothing."""
-    from .models import load_tokenizer, resolve_model
+    from .models import load_tokenizer
     from .train import preflight
 
-    base = resolve_model(recipe.train.base_model, revision=recipe.train.base_revision)
-    return preflight(_training_pairs(run), recipe.train, load_tokenizer(base.path))
+    return preflight(_training_pairs(run), recipe.train, load_tokenizer(_base(recipe).path))
 
 
 def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Adapter":
     """Train on the pairs that a pull has made."""
-    from .models import resolve_model
     from .train import train_dpo
 
     with timed(run, "train") as summary:
-        base = resolve_model(recipe.train.base_model, revision=recipe.train.base_revision)
+        base = _base(recipe)
         pairs = _training_pairs(run)
         adapter = train_dpo(pairs, recipe.train, base=base, folder=run.folder / "train", progress=progress)
         summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
@@ -181,16 +181,92 @@ def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Ada
 
 def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
     """Open the sealed set, compare base and tuned model on it, and write the report."""
-    raise UserError("wired below")
+    from .evaluate import evaluate_adapter, write_report_json
+
+    with timed(run, "evaluate") as summary:
+        adapter, base = _adapter(run), _base(recipe)
+        sealed = read_pairs(_collect(run, "sealed_pairs.jsonl"))
+        settings = recipe.evaluate.model_dump(mode="json")
+        reason = f"adapter {adapter.sha256[:16]} under evaluation settings {content_hash(settings)}"
+        report = evaluate_adapter(
+            adapter.path,
+            base,
+            sealed,
+            recipe.evaluate,
+            folder=run.folder / "evaluate",
+            openings=open_seal(_collect(run, "sealed.json"), reason),
+            left_out=_sealed_without_pair(run),
+            progress=progress,
+        )
+        write_report_json(run.folder / "report.json", report)
+        _write_page(run, report)
+        summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")
+    return report
 
 
 def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":
     """Write the folder that would go to the Hub."""
-    raise UserError("wired below")
+    from .evaluate import read_report
+    from .publish import Evidence, write_release
+
+    with timed(run, "release") as summary:
+        report = read_report(run.folder / "report.json")
+        page = _write_page(run, report)
+        evidence = Evidence(
+            recipe=resolved(recipe),
+            base=_base(recipe),
+            adapter=_adapter(run),
+            collection=read_json(_collect(run, "summary.json")),
+            items=_items(run),
+            training=_training_pairs(run),
+            sealed=read_pairs(_collect(run, "sealed_pairs.jsonl")),
+            report=report,
+        )
+        release = write_release(run.folder / "release", evidence, recipe.publish, report_html=page)
+        progress(1, 1)
+        summary.append(f"{len(release.files)} files")
+    return release
 
 
 def _collect(run: Run, name: str) -> Path:
     return run.folder / "collect" / name
+
+
+def _base(recipe: Recipe) -> "ModelFolder":
+    from .models import resolve_model
+
+    return resolve_model(recipe.train.base_model, revision=recipe.train.base_revision)
+
+
+def _adapter(run: Run) -> "Adapter":
+    from .train import read_adapter
+
+    folder = run.folder / "train" / "adapter"
+    if not folder.exists():
+        raise UserError(f"{run.folder} has no adapter yet; `prefloop train` comes first")
+    return read_adapter(folder)
+
+
+def _sealed_without_pair(run: Run) -> "list[LeftOut]":
+    from .evaluate import LeftOut
+
+    sealed = read_sealed(_collect(run, "sealed.json"))
+    held = {item.id for item in _items(run) if sealed.holds(item)}
+    reasons = read_json(_collect(run, "summary.json"))["left_out"]
+    found = {reason: tuple(item_id for item_id in ids if item_id in held) for reason, ids in reasons.items()}
+    return [LeftOut(f"sealed items without a pair: {reason}", ids) for reason, ids in found.items() if ids]
+
+
+def _write_page(run: Run, report: "Report") -> Path:
+    from .evaluate.page import write_page
+
+    return write_page(
+        run.folder / "report.html",
+        report,
+        metrics=read_lines(run.folder / "train" / "metrics.jsonl"),
+        agreement=read_json(_collect(run, "summary.json"))["agreement"],
+        costs=run.costs,
+    )
 
 
 def _items(run: Run) -> list[Item]:

@@ -1,5 +1,6 @@
 """The labelling form: settings rendered to Argilla's fields and questions, and an answer read back from it."""
 
+import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,13 +52,19 @@ def protocol(settings: CollectSettings, guidelines: str) -> str:
 
 
 def record(item: Item, left: Side) -> Json:
-    """Return the item as Argilla's record. No origins, no tags: any annotator can read a whole record."""
-    prompt = [{"role": message.role, "content": message.content} for message in item.prompt]
-    return {
-        "external_id": item.id,
-        "fields": {"prompt": prompt, "answer_1": response(item, left), "answer_2": response(item, other(left))},
-        "metadata": {},
-    }
+    """Return the item as Argilla's record. No origins, no tags: any annotator can read a whole record.
+
+    Argilla's page renders HTML even in plain text fields, so that `<div>` in an answer would be invisible and `<img>`
+    would call its server. Texts are escaped, and people see them letter by letter.
+    """
+    prompt = [{"role": message.role, "content": shown(message.content)} for message in item.prompt]
+    answers = {"answer_1": shown(response(item, left)), "answer_2": shown(response(item, other(left)))}
+    return {"external_id": item.id, "fields": {"prompt": prompt, **answers}, "metadata": {}}
+
+
+def shown(text: str) -> str:
+    """Return the text as Argilla's page must be given it to show it as it is."""
+    return html.escape(text, quote=False)
 
 
 def response(item: Item, side: Side) -> str:
@@ -68,9 +75,9 @@ def response(item: Item, side: Side) -> str:
 def answer(vote: Vote) -> Json:
     """Return the vote as the values of an Argilla response."""
     values: Json = {}
-    shown = _shown(vote.choice, vote.left)
-    if shown:
-        values["preference"] = {"value": shown}
+    clicked = _clicked(vote.choice, vote.left)
+    if clicked:
+        values["preference"] = {"value": clicked}
     if vote.strength is not None:
         values["strength"] = {"value": vote.strength}
     values |= {CRITERION + name: {"value": rating} for name, rating in vote.criteria.items()}
@@ -94,7 +101,7 @@ def read_answer(answered: Mapping[str, Any], left: Side) -> Json:
     }
 
 
-def _shown(choice: Choice | None, left: Side) -> str | None:
+def _clicked(choice: Choice | None, left: Side) -> str | None:
     if choice in (None, "skip"):
         return None
     if choice in ("A", "B"):
@@ -102,12 +109,12 @@ def _shown(choice: Choice | None, left: Side) -> str | None:
     return choice
 
 
-def _choice(shown: str | None, left: Side) -> Choice | None:
-    if shown is None:
+def _choice(clicked: str | None, left: Side) -> Choice | None:
+    if clicked is None:
         return None
-    if shown in ("first", "second"):
-        return left if shown == "first" else other(left)
-    return CHOICES[CHOICES.index(shown)]  # type: ignore[arg-type]  # raises on a label that this form does not have
+    if clicked in ("first", "second"):
+        return left if clicked == "first" else other(left)
+    return CHOICES[CHOICES.index(clicked)]  # type: ignore[arg-type]  # raises on a label that this form does not have
 
 
 def _question(name: str, title: str, kind: Json, *, required: bool = False) -> Json:

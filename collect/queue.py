@@ -7,7 +7,7 @@ from ..errors import UserError
 from ..runs import Progress, silent
 from .argilla import BULK_RECORDS, Argilla, Json, batches
 from .item import Item
-from .questions import FIELDS, protocol, questions, record
+from .questions import FIELDS, protocol, questions, record, shown
 from .settings import CollectSettings
 from .sides import left_side
 
@@ -54,19 +54,19 @@ def open_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
         UserError: a queue of this name exists and shows other questions or guidelines.
     """
     guidelines = _guidelines(settings)
-    shown = protocol(settings, guidelines)
+    form = protocol(settings, guidelines)
     workspace = _ensure_workspace(argilla, settings.workspace)
     dataset = _find_dataset(argilla, settings.queue, workspace) or _create_dataset(
-        argilla, settings, workspace, guidelines, shown
+        argilla, settings, workspace, guidelines, form
     )
-    if (dataset.get("metadata") or {}).get("protocol") != shown:
+    if (dataset.get("metadata") or {}).get("protocol") != form:
         raise UserError(
             f"the queue {settings.queue!r} in Argilla was published with other questions or guidelines, and people may "
             "have answered those; give this one another name (collect.queue)"
         )
     if dataset["status"] != "ready":
         _publish(argilla, dataset["id"], settings)
-    return Queue(dataset["id"], settings.queue, settings.workspace, workspace, shown)
+    return Queue(dataset["id"], settings.queue, settings.workspace, workspace, form)
 
 
 def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
@@ -121,7 +121,7 @@ def _unshowable(item: Item) -> str | None:
         return "the prompt has no message"
     if any(not message.content for message in item.prompt):
         return "the prompt has an empty message"
-    if any(len(message.content) > MAX_MESSAGE for message in item.prompt):
+    if any(len(shown(message.content)) > MAX_MESSAGE for message in item.prompt):
         return f"a message of the prompt is longer than Argilla's {MAX_MESSAGE} characters"
     return "both responses are the same" if item.response_a == item.response_b else None
 
@@ -148,14 +148,14 @@ def _find_dataset(argilla: Argilla, name: str, workspace: str) -> Json | None:
     return next((row for row in rows if row["name"] == name), None)
 
 
-def _create_dataset(argilla: Argilla, settings: CollectSettings, workspace: str, guidelines: str, shown: str) -> Json:
+def _create_dataset(argilla: Argilla, settings: CollectSettings, workspace: str, guidelines: str, form: str) -> Json:
     body = {
         "name": settings.queue,
         "workspace_id": workspace,
         "guidelines": guidelines,
         "allow_extra_metadata": False,
         "distribution": {"strategy": "overlap", "min_submitted": settings.min_votes},
-        "metadata": {"protocol": shown},
+        "metadata": {"protocol": form},
     }
     return dict(argilla.call("POST", "/datasets", body=body))
 

@@ -62,10 +62,15 @@ def refuse_sealed(pairs: Iterable[PreferencePair], sealed: Sealed) -> None:
 
 
 def open_seal(path: Path, reason: str) -> int:
-    """Log one opening of the sealed set in `openings.jsonl` beside it; return how many there have been."""
+    """Log one opening of the sealed set in `openings.jsonl` beside it; return how many there have been.
+
+    The same reason again, as when a killed evaluation goes on, shows nothing new and is no further opening.
+    """
     log = path.with_name("openings.jsonl")
-    rows = [*read_lines(log), {"at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}]
-    write_lines(log, rows)
+    rows = read_lines(log)
+    if not rows or rows[-1]["reason"] != reason:
+        rows.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason})
+        write_lines(log, rows)
     return len(rows)
 
 

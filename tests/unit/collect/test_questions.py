@@ -54,3 +54,8 @@ def test_the_protocol_changes_with_whatever_is_shown():
 
 def test_only_the_preference_must_be_answered():
     assert [row["name"] for row in questions(SETTINGS) if row["required"]] == ["preference"]
+
+
+def test_html_is_shown_letter_by_letter_and_never_rendered(make_item):
+    shown = record(make_item(a="Use <b>&amp;</b> <img src=x>"), "A")["fields"]["answer_1"]
+    assert shown == "Use &lt;b&gt;&amp;amp;&lt;/b&gt; &lt;img src=x&gt;"

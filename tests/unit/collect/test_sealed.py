@@ -33,5 +33,5 @@ def test_no_sealed_prompt_reaches_training(make_item, tmp_path):
 def test_openings_are_counted_and_logged(make_item, tmp_path):
     path = tmp_path / "sealed.json"
     seal([make_item()], 0.5, 0, path)
-    assert [open_seal(path, reason) for reason in ("first", "second")] == [1, 2]
-    assert [row["reason"] for row in read_lines(tmp_path / "openings.jsonl")] == ["first", "second"]
+    assert [open_seal(path, reason) for reason in ("first", "first", "second", "first")] == [1, 1, 2, 3]
+    assert [row["reason"] for row in read_lines(tmp_path / "openings.jsonl")] == ["first", "second", "first"]
