@@ -1,6 +1,10 @@
 """What publishing can be told."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
+
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
 class PublishSettings(BaseModel, extra="forbid", frozen=True):
@@ -8,11 +12,11 @@ class PublishSettings(BaseModel, extra="forbid", frozen=True):
 
     repo: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
     """The Hub name, `user/model`. The card's loading example uses it; without one it loads the release folder."""
-    license: str | None = None
+    license: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     """The licence of the adapter as the Hub spells it (`apache-2.0`). The card says so if there is none."""
-    base_license: str | None = None
+    base_license: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     """The base model's licence, from its own page; the release has to keep to it."""
-    languages: tuple[str, ...] = ()
+    languages: tuple[Language, ...] = ()
     """Language codes (`en`) of the task."""
     tags: tuple[str, ...] = ()
     """Search tags beside prefloop's own."""
