@@ -241,6 +241,7 @@ def _wins(
     with meter.part("judge"):
         outcomes = outcomes_by_model(duels, settings.judge, folder / "verdicts.jsonl", progress=progress)
     meter.done = before + 2 * WORK["game"] * len(duels)
+    meter.advance("game", 0)
     unscored = tuple(name for name, outcome in outcomes.items() if outcome == "unscored")
     left_out = [LeftOut("prompts on which the judge gave no readable verdict", unscored)] if unscored else []
     return measure_wins(settings.judge.model, outcomes, plan), left_out

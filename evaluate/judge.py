@@ -115,13 +115,14 @@ def outcomes_by_model(
 ) -> dict[str, Outcome]:
     """Ask the judge about each duel in both orders, and keep every verdict in `verdicts` (JSON lines).
 
-    A verdict that is already there is not asked for again.
+    A verdict that is already there is not asked for again, and equal answers are a tie without asking.
 
     Raises:
         UserError: the key is missing, or the endpoint can't be reached or refuses.
     """
+    asked = [duel for duel in duels if duel.base != duel.tuned]
     games = {
-        game.key(settings): game for duel in duels for game in (Game(duel, "tuned first"), Game(duel, "base first"))
+        game.key(settings): game for duel in asked for game in (Game(duel, "tuned first"), Game(duel, "base first"))
     }
     texts = {row["key"]: row["text"] for row in read_lines(verdicts) if row["key"] in games}
     owed = {key: game for key, game in games.items() if key not in texts}
@@ -134,7 +135,8 @@ def outcomes_by_model(
     def verdict(duel: Duel, order: Order) -> Verdict | None:
         return parse_verdict(texts[Game(duel, order).key(settings)])
 
-    return {duel.prompt_id: settle(verdict(duel, "tuned first"), verdict(duel, "base first")) for duel in duels}
+    same: dict[str, Outcome] = {duel.prompt_id: "tie" for duel in duels}
+    return same | {duel.prompt_id: settle(verdict(duel, "tuned first"), verdict(duel, "base first")) for duel in asked}
 
 
 def measure_wins(judge: str, outcomes: Mapping[str, Outcome], plan: Plan) -> WinRate | None:
