@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    add_completion=False,
 )
 server_app = typer.Typer(help="The embedded Argilla: no Elasticsearch, no Redis, no Docker.", no_args_is_help=True)
 collect_app = typer.Typer(help="Items into a queue, votes and pairs out of it.", no_args_is_help=True)
@@ -37,8 +38,19 @@ ServerFolder = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from . import __version__
+
+        result(f"prefloop {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _start(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False) -> None:
+def _start(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
     log_to_stderr(verbose=verbose)
 
 

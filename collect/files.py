@@ -57,7 +57,7 @@ def _read(path: Path, kind: type[Row]) -> list[Row]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} can't be read: {error}") from error
-    adapter, rows, problems = TypeAdapter(kind), [], []
+    adapter, rows, problems = TypeAdapter(kind), list[Row](), list[str]()
     # Split at newlines only: str.splitlines also cuts at U+2028 and friends, which JSON strings may hold.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

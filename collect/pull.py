@@ -72,7 +72,7 @@ def _vote(response: Json, item_id: str, queue: Queue, key: bytes, names: dict[st
         answered["choice"] = "skip"
     return Vote(
         item_id=item_id,
-        annotator=names.get(response["user_id"], response["user_id"]),
+        annotator=names.get(response["user_id"]) or str(response["user_id"]),
         left=left,
         status=response["status"],
         protocol=queue.protocol,

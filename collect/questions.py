@@ -114,7 +114,7 @@ def _choice(clicked: str | None, left: Side) -> Choice | None:
         return None
     if clicked in ("first", "second"):
         return left if clicked == "first" else other(left)
-    return CHOICES[CHOICES.index(clicked)]  # type: ignore[arg-type]  # raises on a label that this form does not have
+    return CHOICES[CHOICES.index(clicked)]  # ValueError for a label that this form lacks
 
 
 def _question(name: str, title: str, kind: Json, *, required: bool = False) -> Json:

@@ -18,7 +18,9 @@ def test_the_reference_is_in_step_with_the_code():
     assert [name for name, _, said in rows if not said] == []
 
 
-@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=str)
+@pytest.mark.parametrize(
+    "page", sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=str
+)
 def test_links_and_pictures_lead_somewhere(page):
     text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.S)
     targets = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from prefloop.errors import Problems, UserError
+from prefloop.recipe import check_recipe, load_recipe, resolved
+
+ROOT = Path(__file__).parents[2]
+GOOD = """
+name: late-parcels
+task: Answers customers who ask where their parcel is.
+collect: {items: items.jsonl, guidelines: guide.md, queue: late-parcels}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def write(text):
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_every_recipe_that_ships_is_valid():
+    found = sorted((ROOT / "recipes").rglob("*.yaml"))
+    assert [str(path.relative_to(ROOT)) for path in found] == ["recipes/demo/recipe.yaml"]
+    for path in found:
+        load_recipe(path)
+
+
+def test_paths_are_relative_to_the_recipe(recipe, tmp_path):
+    loaded = load_recipe(recipe(GOOD), ["collect.votes=votes.jsonl", "evaluate.general={data: /elsewhere/g.jsonl}"])
+    assert loaded.collect.items == tmp_path / "items.jsonl"
+    assert loaded.collect.votes == tmp_path / "votes.jsonl"
+    assert loaded.evaluate.general.data == Path("/elsewhere/g.jsonl")
+
+
+def test_a_resolved_recipe_gives_the_same_recipe_again(recipe, tmp_path):
+    loaded = load_recipe(recipe(GOOD), ["train.learning_rate=5e-6"])
+    assert loaded.train.learning_rate == 5e-6
+    assert check_recipe(resolved(loaded), name="again", folder=Path("/nowhere")) == loaded
+
+
+def test_all_problems_are_shown_together_with_what_was_probably_meant(recipe):
+    text = GOOD + "train: {betta: 1, beta: -1, loss_type: [kto_pair]}\nevaluat: {}\n"
+    with pytest.raises(Problems) as raised:
+        load_recipe(recipe(text.replace("queue: late-parcels", "min_votes: 0")))
+    said = str(raised.value)
+    assert "train.betta  is not a setting; did you mean `beta`?" in said
+    assert "train.beta  must be greater than 0, got -1" in said
+    assert "train.loss_type.0  must be 'sigmoid'" in said
+    assert "evaluat  is not a setting; did you mean `evaluate`?" in said
+    assert "collect.queue  is missing" in said
+    assert "collect.min_votes  must be greater than or equal to 1, got 0" in said
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["train.betta=1"], "did you mean `beta`"),
+        (["train"], "not of the form section.setting=value"),
+        (["name.first=x"], "'name' is no section"),
+        (["train.beta=[1"], "is not a YAML value"),
+    ],
+)
+def test_an_override_is_checked_like_the_file(recipe, overrides, said):
+    with pytest.raises(Problems, match=said):
+        load_recipe(recipe(GOOD), overrides)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("- a", "must be a mapping"), ("a: [", "is not YAML"), ("", "must be a mapping")]
+)
+def test_what_is_no_recipe_is_one_sentence(recipe, text, said):
+    with pytest.raises(UserError, match=said):
+        load_recipe(recipe(text))
+
+
+def test_a_missing_recipe_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        load_recipe(tmp_path / "none.yaml")
