@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..models import ModelFolder, load_model, load_tokenizer, resolve_model
 from ..runs import read_json, write_json
 from .settings import TrainSettings
+from .surroundings import quiet_libraries
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -101,23 +102,13 @@ def merge_adapter(adapter: Adapter, base: ModelFolder, out: Path) -> ModelFolder
     Raises:
         UserError: the base is not the one trained on, `out` is taken, or rounding moved the merged model too far.
     """
-    import torch
-    from peft import PeftModel
-
     _refuse_other_base(adapter, base)
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty; choose another folder for the merged model")
-    tokenizer = load_tokenizer(base.path)
-    # In float32, so that only the finished sum is rounded.
-    tuned = PeftModel.from_pretrained(load_model(base.path, dtype=torch.float32), str(adapter.path)).eval()
-    expected = _log_probabilities(tuned, tokenizer)
-    merged = tuned.merge_and_unload().to(torch.bfloat16)
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    merged.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
-    found = _log_probabilities(load_model(partial, dtype=torch.float32), tokenizer)
-    error = max(abs(a - b) for a, b in zip(expected, found, strict=True))
+    with quiet_libraries():
+        error = _merge(adapter, base, partial)
     if error > LARGEST_MERGE_ERROR:
         shutil.rmtree(partial)
         raise UserError(
@@ -129,6 +120,21 @@ def merge_adapter(adapter: Adapter, base: ModelFolder, out: Path) -> ModelFolder
         out.rmdir()
     partial.rename(out)
     return resolve_model(str(out))
+
+
+def _merge(adapter: Adapter, base: ModelFolder, out: Path) -> float:
+    """Write the merged model; return how far rounding moved the worst probe, in natural-log units a token."""
+    import torch
+    from peft import PeftModel
+
+    tokenizer = load_tokenizer(base.path)
+    # In float32, so that only the finished sum is rounded.
+    tuned = PeftModel.from_pretrained(load_model(base.path, dtype=torch.float32), str(adapter.path)).eval()
+    expected = _log_probabilities(tuned, tokenizer)
+    tuned.merge_and_unload().to(torch.bfloat16).save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    found = _log_probabilities(load_model(out, dtype=torch.float32), tokenizer)
+    return max(abs(a - b) for a, b in zip(expected, found, strict=True))
 
 
 def _refuse_other_base(adapter: Adapter, base: ModelFolder) -> None:

@@ -67,6 +67,8 @@ def cache_reference(trainer: "DPOTrainer", batch_size: int, progress: Step) -> N
     TRL's own `precompute_ref_log_probs` does the same, but copies and hashes the whole model first, and its cache can
     be stale. `progress` is called with pairs done and all pairs.
     """
+    # In eval mode bitsandbytes repacks 4-bit weights on a CPU for good, and gradients no longer pass through them.
+    trainer.model.train()
     rows = trainer.train_dataset
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["prompt_ids"]) - _longer_response(rows[i]))
     chosen, rejected = [0.0] * len(rows), [0.0] * len(rows)

@@ -32,7 +32,7 @@ def tiny_model(small_model, tmp_path_factory) -> ModelFolder:
         pad_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=True,
         # Far from uniform, so that losses and metrics have something to say.
-        initializer_range=0.5,
+        initializer_range=0.2,
     )
     folder = tmp_path_factory.mktemp("tiny")
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
