@@ -14,15 +14,13 @@ POLL_SECONDS = 0.05
 
 
 def try_lock(folder: Path) -> int | None:
-    """Take the folder's lock; return its file descriptor, or None where a server holds it."""
+    """Take the folder's lock; return its file descriptor, or None where somebody has it."""
     import fcntl
 
-    descriptor = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
+    descriptor = _flock(folder, fcntl.LOCK_EX)
+    if descriptor is not None:
+        # What a killed server left is not this holder's id.
+        os.ftruncate(descriptor, 0)
     return descriptor
 
 
@@ -31,9 +29,12 @@ def running_pid(folder: Path) -> int | None:
 
     Waits for the moment it takes a starting server to write its id.
     """
+    import fcntl
+
     if not (folder / "server.lock").exists():
         return None
-    while (descriptor := try_lock(folder)) is None:
+    # Shared, so that two who look do not take each other for a server.
+    while (descriptor := _flock(folder, fcntl.LOCK_SH)) is None:
         text = (folder / "server.lock").read_text()
         if text:
             return int(text)
@@ -42,9 +43,20 @@ def running_pid(folder: Path) -> int | None:
     return None
 
 
+def _flock(folder: Path, kind: int) -> int | None:
+    import fcntl
+
+    descriptor = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def spawn(command: list[str], folder: Path, lock: int, log: Path, environment: dict[str, str]) -> None:
     """Start the server in a session of its own, its output appended to `log`, and hand the lock over to it."""
-    os.ftruncate(lock, 0)
     with log.open("ab") as output:
         # The shell leaves at once, so that the server is nobody's child: nobody has to wait for it.
         subprocess.run(

@@ -76,11 +76,14 @@ def start_server(folder: Path, *, host: str = LOOPBACK, port: int | None = None,
         UserError: the environment cannot be created, the port is taken, or the server ends early.
     """
     folder = folder.expanduser().resolve()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UserError(f"{folder} cannot hold an Argilla: {error.strerror}; choose another folder") from error
     python = ensure_environment(say)
-    lock = process.try_lock(folder)
-    if lock is None:
-        return _join(folder, host, port)
+    while (lock := process.try_lock(folder)) is None:
+        if process.running_pid(folder) is not None:
+            return _join(folder, host, port)
     try:
         port = _choose_port(folder, host, port, say)
         ensure_credentials(folder)

@@ -9,8 +9,10 @@ from typing import Any
 
 import uvicorn
 from argilla_server import app
+from argilla_server.search_engine import SearchEngine
 
-from . import database, engine, events, jobs, owner, sqlite
+from . import database, events, jobs, owner, sqlite
+from .engine import SqlSearchEngine
 
 STOP_SECONDS = 5
 """How long requests and jobs at work may take to finish when the server is stopped."""
@@ -34,7 +36,7 @@ def run_job(name: str, arguments: dict[str, Any]) -> None:
 
 def install() -> None:
     """Put the plug-in's parts into the stock application."""
-    assert engine.SqlSearchEngine in engine.SearchEngine.registered_classes.values()
+    SearchEngine.register("sql")(SqlSearchEngine)
     database.widen_server_pool()
     events.install()
     jobs.install()

@@ -52,7 +52,9 @@ class Turns:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
-            return await self.app(scope, receive, send)
+        # The version needs no connection; asking for it is how one sees whether the server is alive.
+        if scope["type"] != "http" or not scope["path"].startswith("/api/") or scope["path"].endswith("/version"):
+            await self.app(scope, receive, send)
+            return
         async with self.turns:
             await self.app(scope, receive, send)

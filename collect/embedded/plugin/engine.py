@@ -32,8 +32,7 @@ from .ordering import ordering
 MAX_TERMS = 2**14
 
 
-@SearchEngine.register("sql")
-class SqlSearchEngine(SearchEngine):  # type: ignore[misc]
+class SqlSearchEngine(SearchEngine):
     """Argilla's search interface over its own tables; the methods that write have nothing to do."""
 
     @classmethod

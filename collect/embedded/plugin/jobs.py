@@ -162,7 +162,11 @@ def _in_process(name: str) -> Callable[..., Coroutine[Any, Any, None]]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", str(launch), "job", name, stdin=asyncio.subprocess.PIPE
         )
-        await process.communicate(json.dumps(kwargs, default=str).encode())
+        try:
+            await process.communicate(json.dumps(kwargs, default=str).encode())
+        except asyncio.CancelledError:
+            process.kill()
+            raise
         if process.returncode:
             raise RuntimeError(f"its process ended with code {process.returncode}")
 
