@@ -172,7 +172,7 @@ def test_sampling_goes_by_the_seed(exact: PreTrainedModel, tokenizer: PreTrained
 
 def test_a_prompt_without_room_is_refused(exact: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     with pytest.raises(UserError, match="no room"):
-        generate(exact, tokenizer, [(Message("user", "word " * 2100),)], GenerateSettings(max_new_tokens=8))
+        generate(exact, tokenizer, [(Message("user", "word " * 9000),)], GenerateSettings(max_new_tokens=8))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
@@ -206,7 +206,7 @@ def evaluation(
         if stop_after is not None and done > stop_after:
             raise Killed
 
-    sealed = [*PAIRS, PAIRS[0], pair(1, prompt="word " * 2100)]
+    sealed = [*PAIRS, PAIRS[0], pair(1, prompt="word " * 9000)]
     report = evaluate_adapter(adapter, base, sealed, settings, folder=folder, openings=2, progress=progress)
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1]
