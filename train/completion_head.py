@@ -15,6 +15,23 @@ TILE = 1024
 """Tokens projected at once: TILE x vocabulary float32 logits are the most that is ever held."""
 
 
+SCALED = (
+    "final_logit_softcapping",
+    "logit_scale",
+    "output_multiplier",
+    "lm_head_multiplier",
+    "logits_scaling",
+    "output_router_logits",
+)
+"""What makes log-probabilities more than `hidden @ weight.T`; models whose config has one keep TRL's path."""
+
+
+def has_plain_head(model: "PreTrainedModel") -> bool:
+    """Whether the model's logits are the hidden states times the head's weights, and nothing else."""
+    config = model.config.get_text_config().to_dict()
+    return model.get_output_embeddings().bias is None and all(config.get(name) is None for name in SCALED)
+
+
 def score_responses_only(model: "PreTrainedModel") -> None:
     """Replace what `model(..., labels=labels, fused_lm_head=True)` computes, once TRL has added that call.
 

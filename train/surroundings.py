@@ -24,7 +24,7 @@ def refuse_missing_packages(settings: TrainSettings) -> None:
     Raises:
         Problems: a tracker, or bitsandbytes for a quantised base, is missing.
     """
-    wanted = {name: f"report_to names {name}" for name in settings.report_to}
+    wanted: dict[str, str] = {name: f"report_to names {name}" for name in settings.report_to}
     if settings.quantization:
         wanted["bitsandbytes"] = f"quantization {settings.quantization} needs bitsandbytes"
     missing = [

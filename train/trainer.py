@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..models import ModelFolder
 from ..runs import append_line
 from .checkpoints import mark_whole
-from .completion_head import score_responses_only
+from .completion_head import has_plain_head, score_responses_only
 from .rows import conversation_row, tokenise
 from .settings import TrainSettings
 
@@ -56,8 +56,9 @@ def build_trainer(
         if parameter.requires_grad:
             # TRL makes them bfloat16 on a quantised base, where a small step rounds away.
             parameter.data = parameter.data.to(torch.float32)
-    if trainer.accelerator.device.type == "cpu":
-        score_responses_only(trainer.model.get_base_model())
+    policy = trainer.model.get_base_model()
+    if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
+        score_responses_only(policy)
     return trainer
 
 
@@ -122,7 +123,7 @@ def _load_base(base: ModelFolder, settings: TrainSettings, longest: int) -> "Pre
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)  # type: ignore[no-any-return]
+    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)
 
 
 def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":

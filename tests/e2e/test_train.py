@@ -268,7 +268,7 @@ def test_a_merged_model_says_what_base_and_adapter_say(quick_adapter, tiny_model
 def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path):
     """Contract with TRL 1.16: same fields, same numbers, same gradient, with and without prompt and padding."""
     from prefloop.train import trainer as ours
-    from prefloop.train.completion_head import score_responses_only
+    from prefloop.train.completion_head import has_plain_head, score_responses_only
 
     arguments = {"base": tiny_model, "tokenizer": load_tokenizer(tiny_model.path), "longest": 100}
     with pytest.MonkeyPatch.context() as patch:
@@ -299,6 +299,9 @@ def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path):
     for name, grad in their_grads.items():
         torch.testing.assert_close(fast_grads[name], grad, rtol=1e-3, atol=1e-3 * float(grad.abs().max()) + 1e-8)
     assert any(float(grad.abs().max()) > 0 for grad in their_grads.values())
+    assert has_plain_head(model.get_base_model())
+    model.config.logits_scaling = 8.0
+    assert not has_plain_head(model.get_base_model())
 
 
 def test_the_cached_reference_is_what_trl_computes_each_step(tiny_model, module_pairs, tmp_path):
