@@ -14,7 +14,7 @@ from .evidence import Evidence
 from .settings import PublishSettings
 from .snippet import load_merged, load_with_peft
 
-PREFERS = "prefers what people chose"
+PREFERS = "prefers what the annotators chose"
 SHOWN_METRICS = ("loss", "rewards/accuracies", "rewards/margins")
 
 
@@ -182,8 +182,8 @@ def _votes_sentence(evidence: Evidence) -> str:
             "drawn for each item."
         )
     return (
-        "The judgements had been recorded before: they were replayed through Argilla as their annotators' answers, "
-        "so this data set shows that the loop works, not what new annotators would say."
+        "The choices had been recorded before the run and were replayed through Argilla as their annotators' answers; "
+        "nobody was asked anew."
     )
 
 
