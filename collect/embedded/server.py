@@ -27,6 +27,7 @@ from .environment import Say, ensure_environment
 logger = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = (LOOPBACK, "localhost", "::1")
 START_SECONDS = 120
 STOP_SECONDS = 15
 LOG_BYTES = 5_000_000
@@ -143,7 +144,7 @@ def _await(folder: Path, log: Path, log_start: int, say: Say) -> Server:
         process.end(folder, pid, patience=STOP_SECONDS)
         raise UserError(f"Argilla did not answer at {url} in {START_SECONDS} s. Its log {log} ends:\n{_tail(log, 15)}")
     say(f"Argilla answers at {url} after {time.monotonic() - began:.1f} s")
-    if read_json(folder / "server.json")["host"] != LOOPBACK:
+    if read_json(folder / "server.json")["host"] not in LOOPBACK_NAMES:
         say("it listens beyond this machine: others can reach its log-in page")
     return _server(folder, pid)
 
@@ -154,7 +155,7 @@ def _join(folder: Path, host: str, port: int | None) -> Server:
     if pid is None or not process.wait_until(lambda: _version(_url(folder)) is not None, START_SECONDS):
         raise UserError(f"another start of the Argilla in {folder} failed; its log is {folder / 'argilla.log'}")
     saved = read_json(folder / "server.json")
-    if host != saved["host"] or port not in (None, saved["port"]):
+    if host not in (LOOPBACK, saved["host"]) or port not in (None, saved["port"]):
         raise UserError(f"the Argilla in {folder} already runs at {_url(folder)}; stop it before starting it elsewhere")
     return _server(folder, pid)
 

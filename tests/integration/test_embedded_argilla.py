@@ -19,6 +19,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prefloop.collect.embedded import Server, server_logs, server_status, start_server, stop_server
 from prefloop.errors import UserError
 
@@ -81,8 +83,8 @@ def make_dataset(api: Api, workspace: str, *, min_submitted: int = 1) -> str:
     choice = {"type": "label_selection", "options": [{"value": v, "text": v} for v in ("A", "B", "tie")]}
     strength = {"type": "rating", "options": [{"value": value} for value in range(1, 5)]}
     topics = {"type": "multi_label_selection", "options": [{"value": v, "text": v} for v in ("x", "y", "z")]}
-    for name, settings in (("choice", choice), ("strength", strength), ("topics", topics)):
-        question = {"name": name, "title": name, "required": name == "choice", "settings": settings}
+    for name, kind_settings in (("choice", choice), ("strength", strength), ("topics", topics)):
+        question = {"name": name, "title": name, "required": name == "choice", "settings": kind_settings}
         api.call("POST", f"/datasets/{dataset}/questions", question)
     for name, kind in (("source", "terms"), ("length", "integer"), ("priority", "float")):
         body = {"name": name, "title": name, "settings": {"type": kind}}
@@ -225,6 +227,12 @@ def texts(api: Api, workspace: str) -> str:
 def test_text_search(api: Api, texts: str, query: dict[str, Any], found: list[str]) -> None:
     names = api.names(texts, query=query)
     assert names == found if query["text"]["q"].lower() == "cat" else sorted(names) == found
+
+
+@settings(max_examples=60, deadline=None)
+@given(query=st.text(st.sampled_from("ab \"'*|-+()^:{}~\\\0\n天é😀_%$[]"), max_size=14) | st.text(max_size=30))
+def test_no_text_query_breaks_the_search(api: Api, texts: str, query: str) -> None:
+    assert api.search(texts, query=text(query))["total"] <= len(TEXTS)
 
 
 def test_the_text_index_follows_the_records(api: Api, workspace: str) -> None:

@@ -128,7 +128,7 @@ def matching(query: str, name: str | None) -> Subquery:
 
 def _groups(query: str) -> list[_Group]:
     groups = [_Group()]
-    for token in _TOKEN.finditer(query):
+    for token in _TOKEN.finditer(query.replace("\0", " ")):
         if token["bar"]:
             groups.append(_Group())
             continue
