@@ -1,7 +1,6 @@
 """An adapter: the trained matrices in a folder of their own, with everything needed to know where they came from."""
 
 import hashlib
-import json
 import logging
 import shutil
 from dataclasses import asdict, dataclass
@@ -166,4 +165,4 @@ def same_record(path: Path, expected: dict[str, Any]) -> bool:
     if not (path / RECORD).exists():
         return False
     record = read_json(path / RECORD)
-    return all(json.dumps(record.get(key)) == json.dumps(value) for key, value in expected.items())
+    return all(record.get(key) == value for key, value in expected.items())

@@ -82,8 +82,11 @@ def train_dpo(
     if resume and same_record(folder / "adapter", identity):
         log.info("%s is already trained on these pairs with these settings", folder / "adapter")
         return read_adapter(folder / "adapter")
-    for stale in [folder / "adapter"] if resume else [folder / "adapter", folder / "checkpoints"]:
-        shutil.rmtree(stale, ignore_errors=True)
+    if (folder / "adapter").exists():
+        log.warning("%s is replaced", folder / "adapter")
+        shutil.rmtree(folder / "adapter")
+    if not resume:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     write_json(folder / "data.json", manifest(ordered, checked.findings["dropped"]))
     with quiet_libraries(), trackers(settings, folder, identity):
         return _train(ordered, settings, base, folder, tokenizer, checked, identity, progress)

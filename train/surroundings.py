@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import Problems
+from ..errors import Problems, UserError
 from .settings import TrainSettings
 
 EXTRAS = {
@@ -68,6 +68,9 @@ def trackers(settings: TrainSettings, folder: Path, config: dict[str, Any]) -> I
     """Open the trackers asked for, with their files under `folder`; transformers' own callbacks feed them.
 
     W&B goes by its usual environment (WANDB_MODE=offline, WANDB_PROJECT, …). Neither code nor git state is sent.
+
+    Raises:
+        UserError: W&B does not start, for example without a key.
     """
     os.environ.setdefault("TRACKIO_PROJECT", "prefloop")
     # transformers 5 takes TensorBoard's folder from here and nowhere else.
@@ -80,5 +83,9 @@ def trackers(settings: TrainSettings, folder: Path, config: dict[str, Any]) -> I
     private = wandb.Settings(silent=True, console="off", disable_git=True, disable_code=True, save_code=False)
     project = os.environ.get("WANDB_PROJECT", "prefloop")
     folder.mkdir(parents=True, exist_ok=True)
-    with wandb.init(project=project, dir=folder, config={"prefloop": config}, settings=private):
+    try:
+        run = wandb.init(project=project, dir=folder, config={"prefloop": config}, settings=private)
+    except wandb.Error as error:
+        raise UserError(f"W&B did not start ({error}); `wandb login`, or set WANDB_MODE=offline") from error
+    with run:
         yield

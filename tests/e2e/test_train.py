@@ -120,6 +120,9 @@ def test_the_order_of_the_pairs_changes_no_weight(quick_adapter, tiny_model, mod
     shuffled = random.Random(1).sample(module_pairs, len(module_pairs))
     again = train_dpo(shuffled, QUICK, base=tiny_model, folder=tmp_path)
     assert again.sha256 == adapter.sha256
+    # Asked to, it starts anew, and gets there again.
+    anew = train_dpo(module_pairs, QUICK, base=tiny_model, folder=tmp_path, resume=False)
+    assert anew.sha256 == adapter.sha256
 
 
 def test_another_seed_changes_them(quick_adapter, tiny_model, module_pairs, tmp_path):
@@ -352,6 +355,28 @@ def test_wandb_gets_settings_and_metrics_offline_and_no_secret(tiny_model, modul
     assert b"5ec2e7" not in everything
     assert b"hf_verysecret" not in everything
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("wandb") is None, reason="the wandb extra is not installed")
+def test_wandb_without_a_key_is_a_sentence_not_a_traceback(tmp_path):
+    """In a process of its own, because wandb settles its mode once a process."""
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom prefloop.errors import UserError\n"
+        "from prefloop.train import TrainSettings\nfrom prefloop.train.surroundings import trackers\n"
+        "try:\n    with trackers(TrainSettings(report_to=('wandb',)), Path(sys.argv[1]), {}): pass\n"
+        "except UserError as error: print('told:', error)\n"
+    )
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "WANDB_MODE": "online"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env=bare,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("told: W&B did not start")
+    assert "WANDB_MODE=offline" in done.stdout
 
 
 def test_a_tracker_that_is_not_installed_is_named_with_the_way_to_get_it(tiny_model, module_pairs, tmp_path):
