@@ -1,6 +1,6 @@
 """Write docs/reference.md from the code: every setting with its default and docstring, every command with its help.
 
-Run it as `prefloop`'s own Python does: `.venv/bin/python docs/make_reference.py`. A test compares the result with the file.
+Run `.venv/bin/python docs/make_reference.py`; a test compares the result with the file.
 """
 
 import ast
@@ -8,6 +8,7 @@ import inspect
 import os
 import sys
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -27,7 +28,7 @@ one from the command line. Paths are relative to the recipe's folder.
 def docstrings(model: type[BaseModel]) -> dict[str, str]:
     """Return the string under each field of a settings class."""
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0].body
-    pairs = zip(body, body[1:], strict=False)
+    pairs = pairwise(body)
     return {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairs
@@ -54,7 +55,6 @@ def settings_rows(model: type[BaseModel], prefix: str = "") -> list[str]:
 def commands() -> list[str]:
     """Return each command's --help."""
     import typer.main
-
     from prefloop.cli import app
 
     os.environ |= {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}

@@ -1,0 +1,98 @@
+"""What a newcomer runs: `prefloop demo`, killed half-way, run again to the end, and looked at."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from prefloop.demo import demo_recipe
+from prefloop.evaluate import read_report
+from prefloop.loop import evaluate_run, train_adapter
+from prefloop.publish import read_release
+from prefloop.recipe import resolved
+from prefloop.runs import open_run, read_lines
+
+PREFLOOP = Path(sys.executable).with_name("prefloop")
+OTHER_SEEDS = (1, 2)
+
+
+def demo(folder, **more):
+    command = [PREFLOOP, "demo", "--run", folder, "--set", "train.save_every=5"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The demo, killed with -9 while it trains, then run again: its folder and what the second run said."""
+    folder = tmp_path_factory.mktemp("demo") / "run"
+    first = demo(folder, start_new_session=True)
+    metrics = folder / "train" / "metrics.jsonl"
+    while first.poll() is None and not (metrics.exists() and len(metrics.read_text().splitlines()) > 6):
+        time.sleep(0.5)
+    assert first.poll() is None, first.stdout.read()
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    second = demo(folder)
+    said, _ = second.communicate()
+    assert second.returncode == 0, said
+    return folder, said
+
+
+def test_it_goes_on_where_it_was_killed_and_names_the_report(finished):
+    folder, said = finished
+    assert "done earlier: 240 items pushed" in said
+    assert re.search(r"resuming from step \d+", said), said
+    assert str(folder / "report.html") in said.replace("\n", "")
+    steps = [row["step"] for row in read_lines(folder / "train" / "metrics.jsonl")]
+    assert steps == sorted(set(steps))
+
+
+def test_every_recorded_vote_came_back(finished):
+    folder, _ = finished
+    summary = json.loads((folder / "collect" / "summary.json").read_text())
+    recorded = read_lines(Path(__file__).parents[2] / "recipes" / "demo" / "votes.jsonl")
+    votes = read_lines(folder / "collect" / "votes.jsonl")
+    told = {(vote["item_id"], vote["annotator"]): (vote["choice"], vote["edit"]) for vote in recorded}
+    assert {(vote["item_id"], vote["annotator"]): (vote["choice"], vote["edit"]) for vote in votes} == told
+    assert sum(summary["outcomes"].values()) == summary["items"]
+
+
+def test_the_tuned_model_is_better_than_its_base_and_than_a_length_rule(finished):
+    folder, _ = finished
+    report = read_report(folder / "report.json")
+    assert report.verdict == "better"
+    assert report.preference.normalised.difference.low > 0
+    assert report.preference.over_rule.low > 0
+    assert report.check.criteria[-1].rate.difference.low > 0
+    assert report.sealed.openings == 1
+
+
+@pytest.mark.parametrize("seed", OTHER_SEEDS)
+def test_it_is_no_matter_of_luck(finished, seed, tmp_path):
+    folder, _ = finished
+    recipe = demo_recipe(
+        [f"train.seed={seed}", "evaluate.general=null", "evaluate.check=null"], label=False, merged=False
+    )
+    run = open_run(tmp_path / "run", resolved(recipe))
+    shutil.copytree(folder / "collect", run.folder / "collect")
+    train_adapter(run, recipe)
+    report = evaluate_run(run, recipe)
+    assert report.preference.normalised.difference.low > 0
+    assert report.preference.over_rule.low > 0
+
+
+def test_the_release_is_whole_and_the_page_needs_nothing_else(finished):
+    folder, _ = finished
+    release = read_release(folder / "release")
+    assert {"README.md", "adapter_model.safetensors", "report.json", "report.html"} <= release.files.keys()
+    card = (folder / "release" / "README.md").read_text()
+    assert str(folder.parent) not in card
+    page = (folder / "report.html").read_text()
+    assert not re.search(r"""(src|href)=["']https?://""", page)
+    assert "<svg" in page
