@@ -22,16 +22,16 @@ DEMO = Path(__file__).parents[2] / "recipes" / "demo"
 
 @pytest.fixture(scope="module")
 def evidence(small_model: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
-    """One turn of the loop on a dozen of the demo's pairs."""
+    """One turn of the loop on a handful of the demo's pairs."""
     folder = tmp_path_factory.mktemp("run")
     items, votes = read_items(DEMO / "items.jsonl"), read_votes(DEMO / "votes.jsonl")
     made = make_pairs(items, votes)
     pairs = [pair for pair in made.pairs if pair.kind == "vote"]
-    sealed = pairs[:4]
-    training = [pair for pair in pairs[4:] if pair.prompt_id not in {held.prompt_id for held in sealed}][:8]
+    sealed = pairs[:3]
+    training = [pair for pair in pairs[3:] if pair.prompt_id not in {held.prompt_id for held in sealed}][:4]
     train = TrainSettings(base_model=small_model.name, batch_size=4, learning_rate=5e-4, max_length=512)
     adapter = train_dpo(training, train, base=small_model, folder=folder / "train")
-    settings = EvaluateSettings(max_new_tokens=16, bootstrap=1000, examples=1)
+    settings = EvaluateSettings(max_new_tokens=8, bootstrap=1000, examples=1)
     report = evaluate_adapter(adapter.path, small_model, sealed, settings, folder=folder / "evaluate")
     counted = agreement(votes, resamples=100)
     collection = {
