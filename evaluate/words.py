@@ -54,9 +54,11 @@ def caveats(
 def _outlook(accuracy: Comparison) -> str:
     if accuracy.verdict != "can't tell yet":
         return f"Chance alone would do this in {_chance(accuracy.p)}."
-    more = (accuracy.needed or 0) - accuracy.difference.n
-    if accuracy.needed is None:
+    if accuracy.detectable is None:
         return "Not one pair changed sides."
+    if accuracy.needed is None:
+        return "As many pairs changed for the better as for the worse."
+    more = accuracy.needed - accuracy.difference.n
     if more > 0:
         return f"If that is the true difference, about {more} more pairs would tell."
     return "That is at the edge of what chance does; more pairs would tell."

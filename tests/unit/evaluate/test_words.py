@@ -19,6 +19,10 @@ def test_an_open_question_says_how_many_pairs_would_tell(report: Report) -> None
     unsure = replace(report.preference.normalised, verdict="can't tell yet", needed=130)
     text = summarise(replace(report.preference, normalised=unsure), report.sealed)
     assert "about 100 more pairs" in text
+    even = replace(unsure, needed=None)
+    assert "As many" in summarise(replace(report.preference, normalised=even), report.sealed)
+    still = replace(even, detectable=None)
+    assert "Not one pair" in summarise(replace(report.preference, normalised=still), report.sealed)
 
 
 def test_length_is_named_when_the_model_may_know_nothing_else(report: Report) -> None:
