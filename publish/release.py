@@ -14,7 +14,6 @@ from .. import __version__
 from ..collect import PreferencePair
 from ..errors import UserError
 from ..evaluate import write_report_json
-from ..models import fingerprint
 from ..runs import read_json, write_json, write_text
 from ..train import merge_adapter
 from ..train.adapter import RECORD, WEIGHTS, adapter_sha256
@@ -43,7 +42,7 @@ class Release:
     files: dict[str, str]
     """The SHA-256 of every file, by its path within the folder."""
     trained_sha256: str
-    """The adapter's fingerprint as trained. The released one differs if the base was a local folder."""
+    """The adapter's fingerprint as trained and evaluated. The released one differs if the base was a local folder."""
 
 
 def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *, report_html: Path) -> Release:
@@ -97,10 +96,10 @@ def _refuse_strangers(folder: Path) -> None:
 def _refuse_mismatch(evidence: Evidence) -> None:
     """Stop before numbers of one model stand on the card of another."""
     adapter, report = evidence.adapter, evidence.report
-    if (found := fingerprint(adapter.path)) != report.tuned.sha256:
+    if adapter.sha256 != report.tuned.sha256:
         raise UserError(
-            f"the report is about the adapter {report.tuned.sha256[:12]}, not about {adapter.path} ({found[:12]}); "
-            "evaluate this adapter first"
+            f"the report is about the adapter {report.tuned.sha256[:12]}, not about {adapter.path} "
+            f"({adapter.sha256[:12]}); evaluate this adapter first"
         )
     if adapter.base_sha256 != evidence.base.sha256:
         raise UserError(
@@ -180,7 +179,6 @@ def _finish(folder: Path, evidence: Evidence, settings: PublishSettings) -> dict
         "name": settings.repo or evidence.recipe["name"],
         "private": settings.private,
         "trained_sha256": evidence.adapter.sha256,
-        "evaluated_sha256": evidence.report.tuned.sha256,
         "base": asdict(evidence.base) | {"name": evidence.base_name, "path": None},
         "files": _hashes(folder),
     }

@@ -186,7 +186,7 @@ def evidence(base_folder: Path, adapter_folder: Path, report: Report) -> Evidenc
         },
     }  # fmt: skip
     items = [item("question 0", "a", "b"), item("question 1", "c", "d")]
-    tuned = replace(report.tuned, sha256=fingerprint(adapter_folder))
+    tuned = replace(report.tuned, sha256=adapter.sha256)
     return Evidence(recipe, base, adapter, collection, items, TRAINING, SEALED, replace(report, tuned=tuned))
 
 
