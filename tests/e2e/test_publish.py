@@ -29,7 +29,8 @@ def evidence(small_model: ModelFolder, tmp_path_factory: pytest.TempPathFactory)
     pairs = [pair for pair in made.pairs if pair.kind == "vote"]
     sealed = pairs[:3]
     training = [pair for pair in pairs[3:] if pair.prompt_id not in {held.prompt_id for held in sealed}][:4]
-    train = TrainSettings(base_model=small_model.name, batch_size=4, learning_rate=5e-4, max_length=512)
+    # Two steps, the first of them at the full rate: enough to tell the tuned model from its base.
+    train = TrainSettings(base_model=small_model.name, batch_size=2, learning_rate=1e-3, warmup=0, max_length=512)
     adapter = train_dpo(training, train, base=small_model, folder=folder / "train")
     settings = EvaluateSettings(max_new_tokens=8, bootstrap=1000, examples=1)
     report = evaluate_adapter(adapter.path, small_model, sealed, settings, folder=folder / "evaluate")
@@ -65,6 +66,11 @@ def run_python(code: str, folder: Path) -> str:
     return done.stdout
 
 
+def distance(one: list[float], other: list[float]) -> float:
+    """Return the mean absolute difference of log-probabilities, in nats a token."""
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True)) / len(one)
+
+
 def test_the_release_is_whole_and_tells_nothing_of_this_machine(release: Release) -> None:
     assert read_release(release.folder) == release
     places = [str(release.folder.parent), str(Path.home()), str(DEMO)]
@@ -97,10 +103,9 @@ print(json.dumps([say(base), say(base, {str(evidence.adapter.path)!r}), say(base
     )
     plain, trained, published, merged = json.loads(said)
     assert published == trained
-    assert max(abs(a - b) for a, b in zip(trained, plain, strict=True)) > 0.01
-    # bfloat16 keeps 8 bits: a weight is off by up to 0.4%, a token's log-probability by a few hundredths.
-    assert merged == pytest.approx(trained, abs=0.3)
-    assert sum(map(abs, (a - b for a, b in zip(merged, trained, strict=True)))) / len(merged) < 0.05
+    assert distance(plain, trained) > 0.01
+    # Rounding the merged weights to bfloat16 moves single tokens; it must stay far below what the training moved.
+    assert distance(merged, trained) < distance(plain, trained) / 4
 
 
 def test_the_cards_code_answers_with_the_tuned_model(release: Release, evidence: Evidence) -> None:
