@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -74,7 +75,10 @@ def progress_bar(title: str) -> Iterator[Report]:
 
 
 def log_to_stderr(*, verbose: bool) -> None:
-    """Show prefloop's own log lines; other libraries' only from warnings up."""
+    """Show prefloop's own log lines; other libraries' only from warnings up, and no advice meant for their callers."""
+    if not verbose:
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
     handler = RichHandler(console=err, show_path=False, show_time=False, show_level=False, markup=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("prefloop").setLevel(logging.DEBUG if verbose else logging.INFO)

