@@ -2,7 +2,7 @@
 
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,6 +185,8 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
 
     with timed(run, "evaluate") as summary:
         adapter, base = _adapter(run), _base(recipe)
+        if adapter.base_sha256 != base.sha256:
+            raise UserError(f"the adapter was trained on other weights than {base.name} has now; train again")
         sealed = read_pairs(_collect(run, "sealed_pairs.jsonl"))
         settings = recipe.evaluate.model_dump(mode="json")
         reason = f"adapter {adapter.sha256[:16]} under evaluation settings {content_hash(settings)}"
@@ -199,7 +201,7 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             progress=progress,
         )
         write_report_json(run.folder / "report.json", report)
-        _write_page(run, report)
+        _write_page(run.folder / "report.html", run, report)
         summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")
     return report
 
@@ -211,7 +213,10 @@ def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Relea
 
     with timed(run, "release") as summary:
         report = read_report(run.folder / "report.json")
-        page = _write_page(run, report)
+        _write_page(run.folder / "report.html", run, report)
+        if not recipe.publish.examples:
+            report = replace(report, examples=())
+        page = _write_page(run.folder / "evaluate" / "public.html", run, report)
         evidence = Evidence(
             recipe=resolved(recipe),
             base=_base(recipe),
@@ -257,11 +262,11 @@ def _sealed_without_pair(run: Run) -> "list[LeftOut]":
     return [LeftOut(f"sealed items without a pair: {reason}", ids) for reason, ids in found.items() if ids]
 
 
-def _write_page(run: Run, report: "Report") -> Path:
+def _write_page(path: Path, run: Run, report: "Report") -> Path:
     from .evaluate.page import write_page
 
     return write_page(
-        run.folder / "report.html",
+        path,
         report,
         metrics=read_lines(run.folder / "train" / "metrics.jsonl"),
         agreement=read_json(_collect(run, "summary.json"))["agreement"],

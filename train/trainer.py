@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
 from ..errors import UserError
-from ..models import ModelFolder
+from ..models import ModelFolder, quietly
 from ..runs import append_line
 from .checkpoints import mark_whole
 from .completion_head import has_plain_head, score_responses_only
@@ -123,7 +123,8 @@ def _load_base(base: ModelFolder, settings: TrainSettings, longest: int) -> "Pre
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
-    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)
+    with quietly():
+        return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)
 
 
 def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":

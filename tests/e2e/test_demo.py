@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,15 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from prefloop.demo import demo_recipe
 from prefloop.evaluate import read_report
-from prefloop.loop import evaluate_run, train_adapter
 from prefloop.publish import read_release
-from prefloop.recipe import resolved
-from prefloop.runs import open_run, read_lines
+from prefloop.runs import read_lines
 
 PREFLOOP = Path(sys.executable).with_name("prefloop")
-OTHER_SEEDS = (1, 2)
 
 
 def demo(folder, **more):
@@ -64,6 +59,7 @@ def test_every_recorded_vote_came_back(finished):
 
 
 def test_the_tuned_model_is_better_than_its_base_and_than_a_length_rule(finished):
+    """One seed; benchmarks/seeds.py does the same for others, which takes too long for every change."""
     folder, _ = finished
     report = read_report(folder / "report.json")
     assert report.verdict == "better"
@@ -71,20 +67,6 @@ def test_the_tuned_model_is_better_than_its_base_and_than_a_length_rule(finished
     assert report.preference.over_rule.low > 0
     assert report.check.criteria[-1].rate.difference.low > 0
     assert report.sealed.openings == 1
-
-
-@pytest.mark.parametrize("seed", OTHER_SEEDS)
-def test_it_is_no_matter_of_luck(finished, seed, tmp_path):
-    folder, _ = finished
-    recipe = demo_recipe(
-        [f"train.seed={seed}", "evaluate.general=null", "evaluate.check=null"], label=False, merged=False
-    )
-    run = open_run(tmp_path / "run", resolved(recipe))
-    shutil.copytree(folder / "collect", run.folder / "collect")
-    train_adapter(run, recipe)
-    report = evaluate_run(run, recipe)
-    assert report.preference.normalised.difference.low > 0
-    assert report.preference.over_rule.low > 0
 
 
 def test_the_release_is_whole_and_the_page_needs_nothing_else(finished):

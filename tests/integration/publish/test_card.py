@@ -157,3 +157,12 @@ def test_tables_are_whole_and_no_blank_is_left_over(evidence: Evidence) -> None:
             assert widths[-1] == widths[0], line
         else:
             widths.clear()
+
+
+def test_without_examples_the_card_shows_no_prompt(evidence: Evidence) -> None:
+    shown = evidence.report.examples[0].prompt[-1].content
+    assert shown in render_card(evidence, PublishSettings())
+    secret = replace(evidence, report=replace(evidence.report, examples=()))
+    card = render_card(secret, PublishSettings())
+    assert "and example answers" not in card
+    assert not any(message.content in card for pair in evidence.training for message in pair.prompt)
