@@ -2,7 +2,8 @@
 
     .venv/bin/python -P benchmarks/seeds.py runs/demo 0 1 2
 
-Needs a run whose votes are pulled. Prints a JSON object a seed and fails if one does not win; the numbers in docs/benchmarks.md come from here.
+Needs a run whose votes are pulled. Prints a JSON object a seed, and fails if one does not win; the numbers in
+docs/benchmarks.md come from here.
 """
 
 import json

@@ -181,7 +181,9 @@ def test_annotators_label_through_their_own_queue_until_it_is_complete(owner, co
     queue = open_queue(owner, collect_settings.model_copy(update={"min_votes": 2}))
     push(owner, queue, items, KEY)
     accounts = ensure_annotators(owner, queue, PEOPLE)
-    pending = {"query": None, "filters": {"type": "and", "and": [{"type": "terms", "scope": {"entity": "response", "property": "status"}, "values": ["pending"]}]}}  # fmt: skip
+    scope = {"entity": "response", "property": "status"}
+    unanswered = {"type": "terms", "scope": scope, "values": ["pending"]}
+    pending = {"query": None, "filters": {"type": "and", "and": [unanswered]}}
     for account in accounts[:2]:
         with Argilla(owner.url, account.api_key) as annotator:
             while rows := annotator.call(
