@@ -1,5 +1,8 @@
 """The demonstration: the whole loop on the data that ships with prefloop, told as it happens."""
 
+import os
+import shutil
+import sys
 import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
@@ -86,7 +89,8 @@ def _argilla(run: Run, recipe: Recipe, port: int | None) -> Iterator[Argilla]:
     say(f"  {server.url}   user {server.username}   password in {server.password_file}")
     if recipe.collect.votes is None:
         say("  Log in, open the queue and label; this goes on by itself. Ctrl-C stops, the same command resumes.")
-        webbrowser.open(server.url)
+        if sys.platform == "darwin" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+            webbrowser.open(server.url)  # elsewhere it might start a text browser in this very terminal
     try:
         with Argilla(server.url, server.api_key) as argilla:
             yield argilla
@@ -98,9 +102,10 @@ def _closing_words(run: Run, recipe: Recipe, seconds: float) -> None:
     rows = [(name, f"{cost.seconds:.0f} s", f"{cost.peak_mb} MB", cost.summary) for name, cost in run.costs.items()]
     table(f"{recipe.name}: {seconds:.0f} s this time", ("phase", "time", "peak memory", ""), rows)
     result(f"\nOpen the report:  {(run.folder / 'report.html').resolve()}")
+    prefloop = "prefloop" if shutil.which("prefloop") else os.path.relpath(sys.argv[0])
     say(
         "\nNext, try:\n"
-        f"  prefloop server start --folder {run.folder / 'argilla'}    # look at the queue and the votes in Argilla\n"
-        "  prefloop demo --label                                    # label it yourself and see what that gives\n"
-        f"  less {run.folder / 'release' / 'README.md'}              # the model card, every number from the report"
+        f"  {prefloop} server start --folder {run.folder / 'argilla'}   # the queue and the votes, in Argilla's page\n"
+        f"  {prefloop} demo --label   # label it yourself and see what that gives\n"
+        f"  less {run.folder / 'release' / 'README.md'}   # the model card: every number comes from the report"
     )
