@@ -81,6 +81,8 @@ def log_to_stderr(*, verbose: bool) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
     handler = RichHandler(console=err, show_path=False, show_time=False, show_level=False, markup=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    # On import it reports a missing optional kernel as a warning, on every machine without a GPU.
+    logging.getLogger("bitsandbytes").setLevel(logging.WARNING if verbose else logging.ERROR)
     logging.getLogger("prefloop").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
