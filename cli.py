@@ -242,6 +242,11 @@ def main() -> None:
     except UserError as error:
         say(f"prefloop: {error}")
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "prefloop":
+            raise
+        say(f'prefloop: this needs the package {error.name}, which is not installed: pip install "prefloop[all]"')
+        sys.exit(2)
 
 
 def _open(path: Path, folder: Path | None, overrides: list[str]) -> "tuple[Recipe, Run]":

@@ -43,7 +43,9 @@ def result_json(value: object) -> None:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Write a table to stdout."""
-    drawn = Table(*columns, title=title, title_justify="left", title_style="bold")
+    drawn = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")  # a path cut short helps nobody
     for row in rows:
         drawn.add_row(*(str(cell) for cell in row))
     out.print(drawn, markup=False)

@@ -1,5 +1,6 @@
 """The demonstration: the whole loop on the data that ships with prefloop, told as it happens."""
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -14,10 +15,13 @@ from pathlib import Path
 
 from .collect import Argilla
 from .console import progress_bar, result, say, table
+from .errors import UserError
 from .loop import await_votes, evaluate_run, pull_votes, push_items, release_run, replay_votes, train_adapter
 from .recipe import Recipe, load_recipe, resolved
 from .runs import Progress, Run, open_run
 
+NEEDED = ("krippendorff", "torch", "trl", "peft", "lm_eval", "altair", "vl_convert")
+"""One package of each extra that the loop comes by."""
 COLLECTING = ("push", "label", "pull")
 
 
@@ -41,7 +45,14 @@ def demo_recipe(overrides: Sequence[str], *, label: bool, merged: bool) -> Recip
 
 
 def run_demo(recipe: Recipe, folder: Path, *, enough: int, port: int | None, overwrite: bool) -> None:
-    """Go through all phases, skipping what an earlier, interrupted run has finished."""
+    """Go through all phases, skipping what an earlier, interrupted run has finished.
+
+    Raises:
+        UserError: packages are missing, or the folder is not the demonstration's.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f'the demonstration needs {", ".join(missing)}: pip install "prefloop[all]"')
     run = open_run(folder, resolved(recipe), overwrite=overwrite)
     started = time.monotonic()
     with run.locked():

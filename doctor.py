@@ -16,6 +16,8 @@ from typing import Literal
 import httpx
 from packaging.requirements import Requirement
 
+from .collect.embedded import server_status
+from .collect.embedded.environment import REQUIREMENTS, environment_name
 from .home import home
 from .models import SMALL_MODEL, small_model_folder
 
@@ -219,8 +221,6 @@ def _small_model() -> Finding:
 
 
 def _server_environment() -> Finding:
-    from .collect.embedded.environment import REQUIREMENTS, environment_name
-
     name, lock = "Argilla's environment", REQUIREMENTS.read_text(encoding="utf-8")
     folder = home() / "server-env" / environment_name(lock)
     if (folder / ".complete").exists():
@@ -276,8 +276,6 @@ def _argilla() -> Finding:
 
 
 def _embedded() -> Finding:
-    from .collect.embedded import server_status
-
     status = server_status(home() / "argilla")
     if not status.running:
         return Finding(
