@@ -55,13 +55,22 @@ def run_demo(recipe: Recipe, folder: Path, *, enough: int, port: int | None, ove
         raise UserError(f'the demonstration needs {", ".join(missing)}: pip install "prefloop[all]"')
     run = open_run(folder, resolved(recipe), overwrite=overwrite)
     started = time.monotonic()
-    with run.locked():
+    with run.locked(), _resumable():
         pending = [name for name in COLLECTING if name not in run.costs]
         with _argilla(run, recipe, port) if pending else ExitStack() as argilla:
             phases = [*_collecting(run, recipe, argilla, enough)] if isinstance(argilla, Argilla) else []
             _go_through(run, phases)
         _go_through(run, list(_learning(run, recipe)))
     _closing_words(run, recipe, time.monotonic() - started)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("\nstopped; the same command goes on from here")
+        raise
 
 
 def _collecting(run: Run, recipe: Recipe, argilla: Argilla, enough: int) -> Iterator[Phase]:

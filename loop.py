@@ -134,7 +134,7 @@ def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         write_rows(_collect(run, "pairs.jsonl"), training)
         write_rows(_collect(run, "sealed_pairs.jsonl"), held_out)
         write_json(_collect(run, "summary.json"), collection_summary(collected, queue, sealed))
-        summary.append(f"{len(pulled.votes)} votes pulled, {len(training)} training and {len(held_out)} sealed pairs")
+        summary.append(_in_words(collected))
     return collected
 
 
@@ -157,6 +157,20 @@ def collection_summary(collected: Collected, queue: Queue, sealed: Sealed) -> di
         "sealed_pairs": len(collected.sealed),
         "agreement": asdict(collected.agreement),
     }
+
+
+def _in_words(collected: Collected) -> str:
+    agreed, outcomes = collected.agreement, collected.pairs.outcomes
+    decided = outcomes.get("A", 0) + outcomes.get("B", 0)
+    rest = ", ".join(f"{count} {name}" for name, count in outcomes.items() if name not in ("A", "B"))
+    words = [f"{len(collected.pulled.votes)} votes, {decided} items decided" + (f" ({rest})" if rest else "")]
+    if agreed.pairwise is not None and agreed.pairwise_interval is not None:
+        low, high = agreed.pairwise_interval
+        words.append(f"two votes agree in {agreed.pairwise:.0%} ({low:.0%} to {high:.0%})")
+    if agreed.alpha is not None and agreed.alpha_interval is not None:
+        low, high = agreed.alpha_interval
+        words.append(f"Krippendorff's alpha {agreed.alpha:.2f} ({low:.2f} to {high:.2f})")
+    return "; ".join([*words, f"{len(collected.training)} training and {len(collected.sealed)} sealed pairs"])
 
 
 def check_training(run: Run, recipe: Recipe) -> "Preflight":

@@ -20,7 +20,7 @@ class PreferencePair:
     chosen: str
     rejected: str
     weight: float
-    """The share of counted votes that agree with this order, in (0.5, 1]; 1 for an edit."""
+    """The share of the item's counted votes that agree with this order, in (0, 1]; 1 for an edit."""
     item_id: str
     vote_ids: tuple[str, ...]
     kind: PairKind = "vote"
