@@ -32,7 +32,8 @@ def fake_python(folder: Path, name: str, line: str) -> None:
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     tool = shutil.which("make")
     assert tool
-    environment = {**os.environ, "PATH": str(folder / "bin"), "MAKEFLAGS": "", "BASH_ENV": ""}
+    # These tests run under `make test`, whose own level and flags would show in the output.
+    environment = {**os.environ, "PATH": str(folder / "bin"), "MAKEFLAGS": "", "MAKELEVEL": "0", "BASH_ENV": ""}
     return subprocess.run([tool, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
