@@ -7,7 +7,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import as_file, files
@@ -56,10 +56,12 @@ def run_demo(recipe: Recipe, folder: Path, *, enough: int, port: int | None, ove
     run = open_run(folder, resolved(recipe), overwrite=overwrite)
     started = time.monotonic()
     with run.locked(), _resumable():
-        pending = [name for name in COLLECTING if name not in run.costs]
-        with _argilla(run, recipe, port) if pending else ExitStack() as argilla:
-            phases = [*_collecting(run, recipe, argilla, enough)] if isinstance(argilla, Argilla) else []
-            _go_through(run, phases)
+        if all(name in run.costs for name in COLLECTING):
+            for name in COLLECTING:
+                say(f"  done earlier: {run.costs[name].summary}")
+        else:
+            with _argilla(run, recipe, port) as argilla:
+                _go_through(run, list(_collecting(run, recipe, argilla, enough)))
         _go_through(run, list(_learning(run, recipe)))
     _closing_words(run, recipe, time.monotonic() - started)
 

