@@ -77,7 +77,7 @@ def _about_slices(preference: Preference) -> Iterator[str]:
         accuracy = part.accuracy
         if accuracy.difference.n >= SLICE and accuracy.verdict != preference.normalised.verdict:
             yield (
-                f"On the {accuracy.difference.n} pairs tagged `{part.tag}` the verdict is another: {accuracy.verdict} "
+                f"On the {accuracy.difference.n} pairs tagged “{part.tag}” the verdict is another: {accuracy.verdict} "
                 f"({percent(accuracy.base.value)} to {percent(accuracy.tuned.value)}, interval of the difference "
                 f"{points(accuracy.difference.low)} to {points(accuracy.difference.high)})."
             )

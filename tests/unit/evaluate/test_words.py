@@ -45,6 +45,6 @@ def test_a_kind_of_pair_with_another_verdict_is_named_first(report: Report) -> N
     unsure = replace(form.accuracy, verdict="can't tell yet", difference=Estimate(0.1, -0.05, 0.3, 30, ""))
     slices = (replace(form, accuracy=unsure), substance)
     said = told(report, preference=replace(report.preference, slices=slices))
-    assert said.startswith(f"On the 30 pairs tagged `{form.tag}` the verdict is another: can't tell yet")
+    assert said.startswith(f"On the 30 pairs tagged “{form.tag}” the verdict is another: can't tell yet")
     few = replace(unsure, difference=replace(unsure.difference, n=19))
     assert "tagged" not in told(report, preference=replace(report.preference, slices=(replace(form, accuracy=few),)))
