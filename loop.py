@@ -63,13 +63,16 @@ def connect(run: Run) -> Argilla:
     """Connect to Argilla: the one that ARGILLA_API_URL and ARGILLA_API_KEY name, else an embedded one that runs.
 
     Raises:
-        UserError: neither is to be had.
+        UserError: neither is to be had, or only one of the two variables is set.
     """
     from .collect.embedded import running_server
 
     url, key = os.environ.get("ARGILLA_API_URL"), os.environ.get("ARGILLA_API_KEY")
     if url and key:
         return Argilla(url, key)
+    if url or key:  # half a setting must not end at another server
+        missing = "ARGILLA_API_KEY" if url else "ARGILLA_API_URL"
+        raise UserError(f"{missing} is not set, the other one is; set both, or neither for the embedded server")
     for folder in (run.folder / "argilla", home() / "argilla"):
         if server := running_server(folder):
             return Argilla(server.url, server.api_key)

@@ -27,7 +27,8 @@ class Sealed:
 def seal(items: Sequence[Item], fraction: float, seed: int, path: Path) -> Sealed:
     """Set a share of the distinct prompts apart, once: a second call returns what the first one wrote.
 
-    A prompt's place depends on its content and the seed alone, not on the order of the file or on the other prompts.
+    The order of the file plays no part. Prompts that come with a later push are not sealed: the share then falls, but
+    what was sealed stays sealed.
     """
     if path.exists():
         return read_sealed(path)

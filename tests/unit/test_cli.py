@@ -56,6 +56,14 @@ def test_a_server_that_is_not_there_and_a_wrong_key_never_show_the_key(prefloop)
     assert "very-secret-key" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"), [("ARGILLA_API_URL", "ARGILLA_API_KEY"), ("ARGILLA_API_KEY", "ARGILLA_API_URL")]
+)
+def test_half_an_address_never_ends_at_another_server(prefloop, given, missing):
+    done = prefloop("collect", "status", RECIPE, **{given: "http://127.0.0.1:9"})
+    assert (done.returncode, f"{missing} is not set" in done.stderr) == (2, True)
+
+
 def test_every_command_has_help_that_says_something(prefloop):
     for command in ("demo", "server", "collect", "train", "evaluate", "publish", "doctor"):
         done = prefloop(command, "--help")
