@@ -28,6 +28,7 @@ ORDER = [
     "doctor",
     "console",
     "demo",
+    "commands",
     "cli",
 ]
 MAY_PRINT = {"cli.py", "console.py"}

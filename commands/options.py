@@ -1,0 +1,26 @@
+"""What many commands take."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
+    from ..runs import Run
+
+RecipePath = Annotated[Path, typer.Argument(help="The recipe (YAML).", show_default=False)]
+RunFolder = Annotated[Path | None, typer.Option("--run", help="The run's folder.", show_default="runs/<recipe's name>")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", help="Change a setting: --set train.beta=0.2", metavar="A.B=VALUE")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+
+
+def open_recipe(path: Path, folder: Path | None, overrides: list[str]) -> "tuple[Recipe, Run]":
+    """Read the recipe and open its run, new or to be resumed."""
+    from ..recipe import load_recipe, resolved
+    from ..runs import open_run
+
+    recipe = load_recipe(path, overrides)
+    return recipe, open_run(folder or Path("runs") / recipe.name, resolved(recipe))

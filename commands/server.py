@@ -1,0 +1,66 @@
+"""The embedded Argilla's verbs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..console import facts, result, result_json, say
+from .options import Json
+
+app = typer.Typer(help="The embedded Argilla: no Elasticsearch, no Redis, no Docker.", no_args_is_help=True)
+
+ServerFolder = Annotated[
+    Path | None, typer.Option("--folder", help="Where the server keeps its data.", show_default="~/.prefloop/argilla")
+]
+
+
+@app.command("start")
+def server_start(
+    folder: ServerFolder = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 opens it to the network: mind the passwords.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="The port.", show_default="the last one, or a free one")] = None,
+) -> None:
+    """Start the embedded Argilla, or find it running.
+
+    The first start creates the server's own environment (some minutes of downloads).
+    """
+    from ..collect.embedded import start_server
+
+    server = start_server(_server_folder(folder), host=host, port=port, say=say)
+    facts("Argilla is running", {"page": server.url, "user": server.username, "password in": server.password_file})
+
+
+@app.command("stop")
+def server_stop(folder: ServerFolder = None) -> None:
+    """Stop the embedded Argilla; its data stay."""
+    from ..collect.embedded import stop_server
+
+    result("stopped" if stop_server(_server_folder(folder)) else "it was not running")
+
+
+@app.command("status")
+def server_status(folder: ServerFolder = None, as_json: Json = False) -> None:
+    """Say whether the embedded Argilla runs, and where; exit 1 if it does not."""
+    from dataclasses import asdict
+
+    from ..collect.embedded import server_status
+
+    status = server_status(_server_folder(folder))
+    row = {name: value if isinstance(value, int | None) else str(value) for name, value in asdict(status).items()}
+    result_json(row) if as_json else facts("The embedded Argilla", row)
+    raise typer.Exit(0 if status.running else 1)
+
+
+@app.command("logs")
+def server_logs(folder: ServerFolder = None, lines: Annotated[int, typer.Option(help="How many.", min=1)] = 50) -> None:
+    """Show the end of the embedded Argilla's log."""
+    from ..collect.embedded import server_logs
+
+    result(server_logs(_server_folder(folder), lines))
+
+
+def _server_folder(folder: Path | None) -> Path:
+    from ..home import home
+
+    return folder or home() / "argilla"

@@ -1,0 +1,27 @@
+"""One turn of the loop: the phases of a run, each from files to files, so that any of them can be run again alone."""
+
+from .collecting import (
+    Collected,
+    await_votes,
+    collection_summary,
+    connect,
+    pull_votes,
+    push_items,
+    replay_votes,
+)
+from .evaluating import evaluate_run, release_run
+from .training import check_training, train_adapter
+
+__all__ = [
+    "Collected",
+    "await_votes",
+    "check_training",
+    "collection_summary",
+    "connect",
+    "evaluate_run",
+    "pull_votes",
+    "push_items",
+    "release_run",
+    "replay_votes",
+    "train_adapter",
+]

@@ -1,0 +1,165 @@
+"""Collecting: items into Argilla, votes and pairs out of it."""
+
+import os
+import time
+from dataclasses import asdict, dataclass
+
+from ..collect import (
+    Agreement,
+    Argilla,
+    Pairs,
+    PreferencePair,
+    Pulled,
+    Pushed,
+    Queue,
+    Sealed,
+    agreement,
+    find_queue,
+    make_pairs,
+    open_queue,
+    pull,
+    push,
+    queue_status,
+    read_items,
+    read_sealed,
+    read_votes,
+    replay,
+    seal,
+    split_pairs,
+    write_rows,
+)
+from ..errors import UserError
+from ..home import home
+from ..recipe import Recipe
+from ..runs import Progress, Run, silent, timed, write_json
+from .folder import collected_file, read_run_items, side_key
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a pull brought home."""
+
+    pulled: Pulled
+    pairs: Pairs
+    agreement: Agreement
+    training: tuple[PreferencePair, ...]
+    sealed: tuple[PreferencePair, ...]
+
+
+def connect(run: Run) -> Argilla:
+    """Connect to Argilla: the one that ARGILLA_API_URL and ARGILLA_API_KEY name, else an embedded one that runs.
+
+    Raises:
+        UserError: neither is to be had, or only one of the two variables is set.
+    """
+    from ..collect.embedded import running_server
+
+    url, key = os.environ.get("ARGILLA_API_URL"), os.environ.get("ARGILLA_API_KEY")
+    if url and key:
+        return Argilla(url, key)
+    if url or key:  # half a setting must not end at another server
+        missing = "ARGILLA_API_KEY" if url else "ARGILLA_API_URL"
+        raise UserError(f"{missing} is not set, the other one is; set both, or neither for the embedded server")
+    for folder in (run.folder / "argilla", home() / "argilla"):
+        if server := running_server(folder):
+            return Argilla(server.url, server.api_key)
+    raise UserError(
+        "no Argilla to talk to: set ARGILLA_API_URL and ARGILLA_API_KEY, "
+        "or start the embedded one (`prefloop server start`)"
+    )
+
+
+def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Pushed:
+    """Set prompts apart, then show the items in Argilla."""
+    with timed(run, "push") as summary:
+        items = read_items(recipe.collect.items)
+        write_rows(collected_file(run, "items.jsonl"), items)
+        sealed = seal(
+            items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, collected_file(run, "sealed.json")
+        )
+        queue = open_queue(argilla, recipe.collect)
+        pushed = push(argilla, queue, items, side_key(run), progress=progress)
+        write_json(collected_file(run, "push.json"), {"argilla": argilla.url} | asdict(queue) | asdict(pushed))
+        summary.append(
+            f"{pushed.added} items pushed, {pushed.already_there} already there, {len(pushed.refused)} refused, "
+            f"{len(sealed.prompt_ids)} prompts sealed"
+        )
+    return pushed
+
+
+def replay_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> int:
+    """Answer the recorded votes through Argilla's API as their annotators."""
+    if recipe.collect.votes is None:
+        raise UserError("the recipe has no recorded votes (collect.votes); label in the browser instead")
+    with timed(run, "label") as summary:
+        votes = read_votes(recipe.collect.votes)
+        done = replay(argilla, find_queue(argilla, recipe.collect), votes, side_key(run), progress=progress)
+        summary.append(f"{done} recorded votes of {len({vote.annotator for vote in votes})} annotators replayed")
+    return done
+
+
+def await_votes(
+    run: Run, recipe: Recipe, argilla: Argilla, enough: int, progress: Progress = silent, *, pause: float = 2.0
+) -> int:
+    """Wait until people have submitted `enough` votes in the browser; asks the server every `pause` seconds."""
+    with timed(run, "label") as summary:
+        queue = find_queue(argilla, recipe.collect)
+        wanted = min(enough, queue_status(argilla, queue).total)
+        while (done := sum(queue_status(argilla, queue).submitted.values())) < wanted:
+            progress(done, wanted)
+            time.sleep(pause)
+        progress(done, wanted)
+        summary.append(f"{done} votes submitted in the browser")
+    return done
+
+
+def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Collected:
+    """Read the votes back, measure agreement, and make the pairs."""
+    with timed(run, "pull") as summary:
+        items, sealed = read_run_items(run), read_sealed(collected_file(run, "sealed.json"))
+        queue = find_queue(argilla, recipe.collect)
+        pulled = pull(argilla, queue, side_key(run), [item.id for item in items], progress=progress)
+        pairs = make_pairs(items, pulled.votes, min_margin=recipe.collect.min_margin)
+        training, held_out = split_pairs(pairs.pairs, sealed)
+        collected = Collected(pulled, pairs, agreement(pulled.votes), tuple(training), tuple(held_out))
+        write_rows(collected_file(run, "votes.jsonl"), pulled.votes)
+        write_rows(collected_file(run, "pairs.jsonl"), training)
+        write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
+        write_json(collected_file(run, "summary.json"), collection_summary(collected, queue, sealed))
+        summary.append(_in_words(collected))
+    return collected
+
+
+def collection_summary(collected: Collected, queue: Queue, sealed: Sealed) -> dict[str, object]:
+    """Return the counts that report and card are written from. No names: annotators are only counted."""
+    return {
+        "queue": queue.name,
+        "protocol": queue.protocol,
+        "items": collected.pulled.items,
+        "votes": len(collected.pulled.votes),
+        "statuses": collected.pulled.statuses,
+        "unanswered": collected.pulled.unanswered,
+        "foreign": list(collected.pulled.foreign),
+        "outcomes": collected.pairs.outcomes,
+        "left_out": {reason: list(ids) for reason, ids in collected.pairs.left_out.items()},
+        "edits": collected.pairs.edits,
+        "edits_left_out": list(collected.pairs.edits_left_out),
+        "sealed_prompts": len(sealed.prompt_ids),
+        "training_pairs": len(collected.training),
+        "sealed_pairs": len(collected.sealed),
+        "agreement": asdict(collected.agreement),
+    }
+
+
+def _in_words(collected: Collected) -> str:
+    agreed, outcomes = collected.agreement, collected.pairs.outcomes
+    decided = outcomes.get("A", 0) + outcomes.get("B", 0)
+    rest = ", ".join(f"{count} {name}" for name, count in outcomes.items() if name not in ("A", "B"))
+    words = [f"{len(collected.pulled.votes)} votes, {decided} items decided" + (f" ({rest})" if rest else "")]
+    if agreed.pairwise is not None and agreed.pairwise_interval is not None:
+        low, high = agreed.pairwise_interval
+        words.append(f"two votes agree in {agreed.pairwise:.0%} ({low:.0%} to {high:.0%})")
+    if agreed.alpha is not None and agreed.alpha_interval is not None:
+        low, high = agreed.alpha_interval
+        words.append(f"Krippendorff's alpha {agreed.alpha:.2f} ({low:.2f} to {high:.2f})")
+    return "; ".join([*words, f"{len(collected.training)} training and {len(collected.sealed)} sealed pairs"])

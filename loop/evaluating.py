@@ -1,0 +1,92 @@
+"""Judging what was trained, and the release that says so."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..collect import open_seal, read_pairs, read_sealed
+from ..collect.item import content_hash
+from ..errors import UserError
+from ..recipe import Recipe, resolved
+from ..runs import Progress, Run, read_json, read_lines, silent, timed
+from .folder import base_model, collected_file, read_run_items, run_adapter, training_pairs
+
+if TYPE_CHECKING:
+    from ..evaluate import LeftOut, Report
+    from ..publish import Release
+
+
+def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
+    """Open the sealed set, compare base and tuned model on it, and write the report."""
+    from ..evaluate import evaluate_adapter, write_report_json
+
+    with timed(run, "evaluate") as summary:
+        adapter, base = run_adapter(run), base_model(recipe)
+        if adapter.base_sha256 != base.sha256:
+            raise UserError(f"the adapter was trained on other weights than {base.name} has now; train again")
+        sealed = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
+        settings = recipe.evaluate.model_dump(mode="json")
+        reason = f"adapter {adapter.sha256[:16]} under evaluation settings {content_hash(settings)}"
+        report = evaluate_adapter(
+            adapter.path,
+            base,
+            sealed,
+            recipe.evaluate,
+            folder=run.folder / "evaluate",
+            openings=open_seal(collected_file(run, "sealed.json"), reason),
+            left_out=_sealed_without_pair(run),
+            progress=progress,
+        )
+        write_report_json(run.folder / "report.json", report)
+        _write_page(run.folder / "report.html", run, report)
+        summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")
+    return report
+
+
+def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":
+    """Write the folder that would go to the Hub."""
+    from ..evaluate import read_report
+    from ..publish import Evidence, write_release
+
+    with timed(run, "release") as summary:
+        report = read_report(run.folder / "report.json")
+        _write_page(run.folder / "report.html", run, report)
+        if not recipe.publish.examples:
+            report = replace(report, examples=())
+        page = _write_page(run.folder / "evaluate" / "public.html", run, report)
+        evidence = Evidence(
+            recipe=resolved(recipe),
+            base=base_model(recipe),
+            adapter=run_adapter(run),
+            collection=read_json(collected_file(run, "summary.json")),
+            items=read_run_items(run),
+            training=training_pairs(run),
+            sealed=read_pairs(collected_file(run, "sealed_pairs.jsonl")),
+            report=report,
+        )
+        release = write_release(run.folder / "release", evidence, recipe.publish, report_html=page)
+        progress(1, 1)
+        summary.append(f"{len(release.files)} files")
+    return release
+
+
+def _sealed_without_pair(run: Run) -> "list[LeftOut]":
+    from ..evaluate import LeftOut
+
+    sealed = read_sealed(collected_file(run, "sealed.json"))
+    held = {item.id for item in read_run_items(run) if sealed.holds(item)}
+    reasons = read_json(collected_file(run, "summary.json"))["left_out"]
+    found = {reason: tuple(item_id for item_id in ids if item_id in held) for reason, ids in reasons.items()}
+    return [LeftOut(f"sealed items without a pair: {reason}", ids) for reason, ids in found.items() if ids]
+
+
+def _write_page(path: Path, run: Run, report: "Report") -> Path:
+    from ..evaluate.page import write_page
+
+    return write_page(
+        path,
+        report,
+        metrics=read_lines(run.folder / "train" / "metrics.jsonl"),
+        agreement=read_json(collected_file(run, "summary.json"))["agreement"],
+        costs=run.costs,
+    )
