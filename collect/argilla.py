@@ -45,6 +45,15 @@ class Argilla:
             answer.raise_for_status()
             return answer.json() if answer.content else None
 
+    def get_if_there(self, path: str) -> Any:
+        """Return the JSON at `path`, or None where the server has no such thing (HTTP 404)."""
+        with self._translated("GET", path):
+            answer = self._http.get(path)
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            return answer.json()
+
     def items(self, path: str) -> list[Json]:
         """Return the `items` of a listing."""
         return list(self.call("GET", path)["items"])

@@ -10,5 +10,6 @@ the name `prefloop_argilla`. It imports argilla_server and what that brings, not
     sqlite.py      everything that is SQLite's alone: full-text index, JSON, hashing
     database.py    connection pools, and how many requests work at once
     jobs.py        background jobs in this process        events.py  webhook events only where somebody listens
+    private.py     routes of our own, and which features they make        access.py  who may use them
     owner.py       tables and the owner's account
 """

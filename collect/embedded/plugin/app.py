@@ -11,7 +11,7 @@ import uvicorn
 from argilla_server import app
 from argilla_server.search_engine import SearchEngine
 
-from . import database, events, jobs, owner, sqlite
+from . import database, events, jobs, owner, private, sqlite
 from .engine import SqlSearchEngine
 
 STOP_SECONDS = 5
@@ -40,6 +40,7 @@ def install() -> None:
     database.widen_server_pool()
     events.install()
     jobs.install()
+    private.install()
     app.router.lifespan_context = _around(app.router.lifespan_context)
     app.add_middleware(database.Turns)
 
