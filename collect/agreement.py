@@ -26,7 +26,7 @@ class Agreement:
     choices: dict[str, int]
     """Counted votes by choice."""
     first_shown: float | None
-    """The share of A/B votes for the answer shown first: 0.5 without position bias."""
+    """The share of A/B votes for the answer shown first: 0.5 without position bias. Votes that don't know are not in."""
 
 
 def agreement(votes: Sequence[Vote], *, resamples: int = 1000, seed: int = 0) -> Agreement:
@@ -43,7 +43,7 @@ def agreement(votes: Sequence[Vote], *, resamples: int = 1000, seed: int = 0) ->
     draws = np.random.default_rng(seed).integers(0, max(len(groups), 1), (resamples, len(groups)))
     alphas = [value for rows in draws if (value := _alpha(table[rows])) is not None] if groups else []
     shares = [same[rows].sum() / pairs[rows].sum() for rows in draws] if groups else []
-    sided = [vote for vote in counted if vote.choice in ("A", "B")]
+    sided = [vote for vote in counted if vote.choice in ("A", "B") and vote.left is not None]
     return Agreement(
         items=len(groups),
         votes=len(counted),

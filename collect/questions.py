@@ -73,7 +73,7 @@ def response(item: Item, side: Side) -> str:
 
 
 def answer(vote: Vote) -> Json:
-    """Return the vote as the values of an Argilla response."""
+    """Return the vote as the values of an Argilla response. The vote must know which side was shown first."""
     values: Json = {}
     clicked = _clicked(vote.choice, vote.left)
     if clicked:
@@ -101,7 +101,7 @@ def read_answer(answered: Mapping[str, Any], left: Side) -> Json:
     }
 
 
-def _clicked(choice: Choice | None, left: Side) -> str | None:
+def _clicked(choice: Choice | None, left: Side | None) -> str | None:
     if choice in (None, "skip"):
         return None
     if choice in ("A", "B"):

@@ -25,8 +25,8 @@ class Vote:
     item_id: str
     annotator: str
     choice: Choice | None
-    left: Side
-    """Which candidate was shown first."""
+    left: Side | None
+    """Which candidate was shown first; None where an imported source does not say."""
     status: Status = "submitted"
     strength: int | None = None
     """How much better, 1 (negligibly) to 4 (significantly), where the queue asks for it."""
