@@ -4,7 +4,8 @@ from .agreement import Agreement, agreement
 from .annotators import Annotator, ensure_annotators
 from .argilla import Argilla
 from .files import read_items, read_pairs, read_votes, write_rows
-from .item import Item, Message, Origin
+from .form import FormSettings
+from .item import Candidate, Item, Message, Origin
 from .pair import PreferencePair
 from .pull import Pulled, pull
 from .queue import Pushed, Queue, QueueStatus, find_queue, open_queue, push, queue_status
@@ -19,7 +20,9 @@ __all__ = [
     "Agreement",
     "Annotator",
     "Argilla",
+    "Candidate",
     "CollectSettings",
+    "FormSettings",
     "Item",
     "Message",
     "Origin",

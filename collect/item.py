@@ -1,4 +1,4 @@
-"""An item: one prompt, two candidate responses, and where each came from."""
+"""An item: one prompt, two or more candidate responses, and where each came from."""
 
 import hashlib
 import json
@@ -10,6 +10,8 @@ from pydantic import ConfigDict
 
 Role = Literal["system", "user", "assistant"]
 Side = Literal["A", "B"]
+LETTERS = "ABCDEFGHIJ"
+"""The candidates' names, in the item's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,20 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """A prompt and two candidate responses.
+class Candidate:
+    """A response and who wrote it."""
 
-    `A` and `B` name the candidates; which of them an annotator sees first is drawn separately (`sides.py`).
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    response: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A prompt and two candidate responses, or more of them for a ranking.
+
+    `A`, `B`, … name the candidates; in which order an annotator sees them is drawn separately (`sides.py`).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -50,20 +62,34 @@ class Item:
     origin_b: Origin
     tags: tuple[str, ...] = ()
     """Slices of the report, for example `form` or `substance`. Kept out of Argilla."""
+    more: tuple[Candidate, ...] = ()
+    """Candidates C, D, … of an item to be ranked."""
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All candidates, in the order of their letters."""
+        return (Candidate(self.response_a, self.origin_a), Candidate(self.response_b, self.origin_b), *self.more)
 
     @property
     def id(self) -> str:
-        """The content hash (16 hex digits) of the prompt, both responses in order, and who wrote them.
+        """The content hash (16 hex digits) of the prompt, all responses in order, and who wrote them.
 
         Two models that wrote the same text are two items: people may have judged them apart, and no vote is lost.
         """
         origins = [asdict(self.origin_a), asdict(self.origin_b)]
-        return content_hash([prompt_rows(self.prompt), self.response_a, self.response_b, origins])
+        more = [[candidate.response, asdict(candidate.origin)] for candidate in self.more]
+        two = [prompt_rows(self.prompt), self.response_a, self.response_b, origins]
+        return content_hash([*two, more] if more else two)
 
     @property
     def prompt_id(self) -> str:
         """The content hash (16 hex digits) of the prompt alone: what the sealed split goes by."""
         return content_hash(prompt_rows(self.prompt))
+
+
+def response(item: Item, side: Side) -> str:
+    """Return one of the item's first two candidates' responses."""
+    return item.response_a if side == "A" else item.response_b
 
 
 def content_hash(value: object) -> str:

@@ -10,7 +10,7 @@ from ..runs import Progress, silent
 from .argilla import Argilla, Json
 from .questions import read_answer
 from .queue import Queue
-from .sides import left_side
+from .sides import left_of, shown_order
 from .vote import Status, Vote
 
 BREAK = 600.0
@@ -61,9 +61,9 @@ def pull(argilla: Argilla, queue: Queue, key: bytes, known: Sequence[str], *, pr
 
 
 def _vote(response: Json, item_id: str, queue: Queue, key: bytes, names: dict[str, str]) -> Vote:
-    left = left_side(key, item_id)
+    order = shown_order(key, item_id, queue.form.candidates)
     try:
-        answered = read_answer(response["values"] or {}, left)
+        answered = read_answer(response["values"] or {}, order)
     except ValueError as error:
         raise UserError(
             f"response {response['id']} has an answer that this form does not offer: {response['values']}"
@@ -73,7 +73,7 @@ def _vote(response: Json, item_id: str, queue: Queue, key: bytes, names: dict[st
     return Vote(
         item_id=item_id,
         annotator=names.get(response["user_id"]) or str(response["user_id"]),
-        left=left,
+        left=left_of(order),
         status=response["status"],
         protocol=queue.protocol,
         id=response["id"],

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from ..errors import UserError
 from ..runs import Progress, silent
 from .argilla import BULK_RECORDS, Argilla, Json, batches
+from .form import FormSettings
 from .item import Item
-from .questions import FIELDS, protocol, questions, record, shown
+from .questions import protocol, questions
+from .record import fields, record, unshowable
 from .settings import CollectSettings
-from .sides import left_side
+from .sides import shown_order
 
-MAX_MESSAGE, MAX_GUIDELINES = 20_000, 10_000
-"""Argilla's limits on a chat message and on guidelines, in characters."""
+MAX_GUIDELINES = 10_000
+"""Argilla's limit on guidelines, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Queue:
     workspace_id: str
     protocol: str
     """The content hash of its questions, fields and guidelines."""
+    form: FormSettings
+    """What its annotators are asked, and how they see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def open_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
         UserError: a queue of this name exists and shows other questions or guidelines.
     """
     guidelines = _guidelines(settings)
-    form = protocol(settings, guidelines)
+    form = protocol(settings.form, guidelines)
     workspace = _ensure_workspace(argilla, settings.workspace)
     dataset = _find_dataset(argilla, settings.queue, workspace) or _create_dataset(
         argilla, settings, workspace, guidelines, form
@@ -66,7 +70,7 @@ def open_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
         )
     if dataset["status"] != "ready":
         _publish(argilla, dataset["id"], settings)
-    return Queue(dataset["id"], settings.queue, settings.workspace, workspace, form)
+    return Queue(dataset["id"], settings.queue, settings.workspace, workspace, form, settings.form)
 
 
 def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
@@ -88,6 +92,7 @@ def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
         settings.workspace,
         workspace,
         (dataset.get("metadata") or {}).get("protocol", ""),
+        settings.form,
     )
 
 
@@ -97,12 +102,12 @@ def push(argilla: Argilla, queue: Queue, items: Sequence[Item], key: bytes, *, p
     Items are known by content hash, so pushing twice, or again after a kill at any point, adds nothing twice; records
     that are there are never written to, so no answer can be lost.
     """
-    refused = tuple((item.id, reason) for item in items if (reason := _unshowable(item)))
+    refused = tuple((item.id, reason) for item in items if (reason := unshowable(item, queue.form)))
     there = {row["external_id"] for row, _ in argilla.records(queue.id, responses=False)}
     bad = {item_id for item_id, _ in refused}
     new = [item for item in items if item.id not in there and item.id not in bad]
     for done, batch in enumerate(batches(new, BULK_RECORDS // 5)):
-        rows = [record(item, left_side(key, item.id)) for item in batch]
+        rows = [record(item, shown_order(key, item.id, queue.form.candidates), queue.form) for item in batch]
         argilla.call("POST", f"/datasets/{queue.id}/records/bulk", body={"items": rows})
         progress(min(len(new), (done + 1) * BULK_RECORDS // 5), len(new))
     return Pushed(len(new), len(items) - len(new) - len(refused), refused)
@@ -114,16 +119,6 @@ def queue_status(argilla: Argilla, queue: Queue) -> QueueStatus:
     users = argilla.call("GET", f"/datasets/{queue.id}/users/progress")["users"]
     submitted = {user["username"]: user["completed"]["submitted"] + user["pending"]["submitted"] for user in users}
     return QueueStatus(progress["total"], progress["completed"], submitted)
-
-
-def _unshowable(item: Item) -> str | None:
-    if not item.prompt:
-        return "the prompt has no message"
-    if any(not message.content for message in item.prompt):
-        return "the prompt has an empty message"
-    if any(len(shown(message.content)) > MAX_MESSAGE for message in item.prompt):
-        return f"a message of the prompt is longer than Argilla's {MAX_MESSAGE} characters"
-    return "both responses are the same" if item.response_a == item.response_b else None
 
 
 def _guidelines(settings: CollectSettings) -> str:
@@ -161,7 +156,7 @@ def _create_dataset(argilla: Argilla, settings: CollectSettings, workspace: str,
 
 
 def _publish(argilla: Argilla, dataset_id: str, settings: CollectSettings) -> None:
-    for kind, rows in (("fields", FIELDS), ("questions", questions(settings))):
+    for kind, rows in (("fields", fields(settings.form)), ("questions", questions(settings.form))):
         there = {row["name"] for row in argilla.items(f"/datasets/{dataset_id}/{kind}")}
         for row in rows:
             if row["name"] not in there:

@@ -9,7 +9,7 @@ from .annotators import ensure_annotators
 from .argilla import BULK_RESPONSES, Argilla, Json, batches
 from .questions import answer
 from .queue import Queue
-from .sides import left_side
+from .sides import left_of, shown_order
 from .vote import Vote
 
 
@@ -27,21 +27,37 @@ def replay(argilla: Argilla, queue: Queue, votes: Sequence[Vote], key: bytes, *,
         raise UserError(
             f"{len(missing)} recorded votes' items are not in the queue (first: {missing[0]}); push them first"
         )
+    _refuse_other_rankings(votes, queue.form.candidates)
     done = 0
     for annotator in ensure_annotators(argilla, queue, {vote.annotator for vote in votes}):
         mine = [vote for vote in votes if vote.annotator == annotator.username]
         with Argilla(argilla.url, annotator.api_key) as connection:
-            for batch in batches([_response(vote, records, key) for vote in mine], BULK_RESPONSES // 4):
+            for batch in batches(
+                [
+                    _response(vote, records[vote.item_id], shown_order(key, vote.item_id, queue.form.candidates))
+                    for vote in mine
+                ],
+                BULK_RESPONSES // 4,
+            ):
                 _submit(connection, batch)
                 done += len(batch)
                 progress(done, len(votes))
     return done
 
 
-def _response(vote: Vote, records: dict[str, str], key: bytes) -> Json:
-    # A recorded vote names the candidate; what the annotator sees and clicks is the side it is shown on here.
-    values = answer(replace(vote, left=left_side(key, vote.item_id)))
-    return {"record_id": records[vote.item_id], "status": vote.status} | ({"values": values} if values else {})
+def _refuse_other_rankings(votes: Sequence[Vote], candidates: int) -> None:
+    other = [vote for vote in votes if vote.ranking is not None and len(vote.ranking) != candidates]
+    if other:
+        raise UserError(
+            f"{len(other)} recorded votes rank another number of answers than the queue's {candidates} "
+            f"(first: {len(other[0].ranking or ())} on {other[0].item_id})"
+        )
+
+
+def _response(vote: Vote, record_id: str, order: str) -> Json:
+    # A recorded vote names the candidate; what the annotator sees and clicks is the place it is shown at here.
+    values = answer(replace(vote, left=left_of(order), order=order))
+    return {"record_id": record_id, "status": vote.status} | ({"values": values} if values else {})
 
 
 def _submit(connection: Argilla, responses: Sequence[Json]) -> None:

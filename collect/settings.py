@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from .form import FormSettings
+
 
 class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """What to show to whom, and what is set apart first."""
@@ -20,14 +22,8 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """The name of the queue (an Argilla dataset)."""
     min_votes: int = Field(3, ge=1)
     """Submitted votes after which Argilla takes an item for completed."""
-    strength: bool = False
-    """Ask how much better the chosen answer is, 1 (negligibly) to 4 (significantly)."""
-    criteria: tuple[str, ...] = ()
-    """Criteria on which the chosen answer is rated 1 to 5, for example `accuracy`."""
-    critique: bool = True
-    """Offer a free-text field for the reason."""
-    edit: bool = True
-    """Offer a free-text field for a better version of the chosen answer."""
+    form: FormSettings = FormSettings()
+    """What annotators are asked about each item, and how they see it."""
     sealed_fraction: float = Field(0.25, ge=0, lt=1)
     """Share of the distinct prompts set apart before anyone labels."""
     sealed_seed: int = 0

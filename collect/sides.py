@@ -1,4 +1,4 @@
-"""Which candidate is shown first. The key lies in the run folder, never in Argilla."""
+"""In which order candidates are shown. The key lies in the run folder, never in Argilla."""
 
 import hashlib
 import hmac
@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from ..runs import write_text
-from .item import Side
+from .item import LETTERS, Side
 
 
 def read_side_key(path: Path) -> bytes:
@@ -18,10 +18,26 @@ def read_side_key(path: Path) -> bytes:
 
 def left_side(key: bytes, item_id: str) -> Side:
     """Return the candidate shown first: a fair coin per item that only the key's holder can toss again."""
-    coin = hmac.new(key, item_id.encode(), hashlib.sha256).digest()[0] & 1
-    return "B" if coin else "A"
+    return "B" if _draw(key, item_id)[0] & 1 else "A"
+
+
+def shown_order(key: bytes, item_id: str, count: int) -> str:
+    """Return the letters of `count` candidates in the order shown: each of the orders is as likely as any other."""
+    if count == 2:
+        left = left_side(key, item_id)
+        return left + other(left)
+    return "".join(sorted(LETTERS[:count], key=lambda letter: _draw(key, f"{item_id}:{letter}")))
+
+
+def left_of(order: str) -> Side:
+    """Return which of A and B comes first in an order."""
+    return "A" if order.index("A") < order.index("B") else "B"
 
 
 def other(side: Side) -> Side:
     """Return the other side."""
     return "B" if side == "A" else "A"
+
+
+def _draw(key: bytes, text: str) -> bytes:
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from .item import Item
+from .item import Item, response
 from .pair import PreferencePair
-from .questions import response
 from .sides import other
 from .vote import Choice, Vote
 

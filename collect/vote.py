@@ -16,6 +16,9 @@ Status = Literal["submitted", "draft", "discarded"]
 class Vote:
     """One annotator's answer on one item.
 
+    In a ranking, `choice` and `left` say how candidates A and B compare and which of the two was shown first;
+    `rankings.pairwise` says it of every two candidates.
+
     `choice` is None only in a draft that has not chosen yet; `skip` is a discarded record without a choice.
     Only submitted votes count (`counts`); the others are kept and counted as left out.
     """
@@ -31,6 +34,13 @@ class Vote:
     strength: int | None = None
     """How much better, 1 (negligibly) to 4 (significantly), where the queue asks for it."""
     criteria: dict[str, int] = field(default_factory=dict)
+    """Ratings of the better answer, 1 to 5, by criterion."""
+    ratings: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Ratings of each answer, 1 to 5: by the candidate's letter, then by criterion."""
+    ranking: tuple[int | None, ...] | None = None
+    """A rank for each candidate in the order of their letters, 1 the best, ties share one; None in a draft's gaps."""
+    order: str = ""
+    """In a ranking, the candidates' letters in the order they were shown."""
     critique: str | None = None
     edit: str | None = None
     """The annotator's own, better version of the response they chose."""

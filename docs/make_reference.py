@@ -43,7 +43,7 @@ def settings_rows(model: type[BaseModel], prefix: str = "") -> list[str]:
         kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
         inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         default = "required" if field.default is PydanticUndefined else f"`{field.default!r}`"
-        if inner and prefix + name not in ("collect", "train", "evaluate", "publish"):
+        if inner and field.default is None and prefix + name not in ("collect", "train", "evaluate", "publish"):
             rows.append(f"| `{prefix}{name}` | off | {said.get(name, '')} |")
         elif not inner:
             rows.append(f"| `{prefix}{name}` | {default} | {said.get(name, '')} |".replace("PosixPath", "Path"))

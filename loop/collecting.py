@@ -79,7 +79,10 @@ def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         )
         queue = open_queue(argilla, recipe.collect)
         pushed = push(argilla, queue, items, side_key(run), progress=progress)
-        write_json(collected_file(run, "push.json"), {"argilla": argilla.url} | asdict(queue) | asdict(pushed))
+        write_json(
+            collected_file(run, "push.json"),
+            {"argilla": argilla.url} | asdict(queue) | {"form": queue.form.model_dump()} | asdict(pushed),
+        )
         summary.append(
             f"{pushed.added} items pushed, {pushed.already_there} already there, {len(pushed.refused)} refused, "
             f"{len(sealed.prompt_ids)} prompts sealed"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prefloop.collect import (
     Argilla,
     CollectSettings,
+    FormSettings,
     Item,
     Message,
     Origin,
@@ -47,7 +48,10 @@ def collect_settings(tmp_path, request):
     guidelines.write_text("Choose the better answer.")
     name = "q-" + "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:100]
     return CollectSettings(
-        items=tmp_path / "items.jsonl", guidelines=guidelines, queue=name, strength=True, criteria=("accuracy",)
+        items=tmp_path / "items.jsonl",
+        guidelines=guidelines,
+        queue=name,
+        form={"strength": True, "criteria": {"accuracy": ""}},
     )
 
 
@@ -92,7 +96,7 @@ def test_a_queue_that_was_left_half_made_is_finished(owner, collect_settings):
 def test_a_published_queue_is_never_given_other_questions(owner, collect_settings):
     open_queue(owner, collect_settings)
     with pytest.raises(UserError, match="other questions or guidelines"):
-        open_queue(owner, collect_settings.model_copy(update={"edit": False}))
+        open_queue(owner, collect_settings.model_copy(update={"form": FormSettings(edit=False)}))
 
 
 def test_what_argilla_cannot_show_is_refused_with_a_reason(owner, collect_settings):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from prefloop.collect import Origin
+from prefloop.collect import Candidate, Origin
 
 
 def test_the_id_is_the_content_and_nothing_else(make_item):
@@ -22,3 +22,16 @@ def test_boundaries_between_texts_are_part_of_the_id(prompt, a, b):
     moved = Item((Message("user", prompt + "|"),), a, b, origin, origin)
     assert one.id != moved.id
     assert len(one.id) == 16
+
+
+def test_further_candidates_are_part_of_the_id_and_two_candidates_keep_theirs(make_item):
+    item = make_item()
+    assert item.id == "0e8cc37769ad9c11"
+    third = Candidate("Third answer", item.origin_a)
+    assert replace(item, more=(third,)).id != item.id
+    assert replace(item, more=(third, Candidate("Fourth", item.origin_b))).id != replace(item, more=(third,)).id
+    assert replace(item, more=(third,)).prompt_id == item.prompt_id
+    assert [candidate.response for candidate in replace(item, more=(third,)).candidates][1:] == [
+        item.response_b,
+        "Third answer",
+    ]

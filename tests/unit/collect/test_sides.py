@@ -1,7 +1,8 @@
 import stat
+from collections import Counter
 
 from prefloop.collect import read_side_key
-from prefloop.collect.sides import left_side
+from prefloop.collect.sides import left_of, left_side, shown_order
 
 
 def test_the_key_is_drawn_once_and_kept_private(tmp_path):
@@ -17,3 +18,14 @@ def test_sides_are_a_fair_coin_that_the_item_alone_does_not_tell():
         assert 900 < drawn.count("A") < 1100  # 4.5 standard deviations
     agree = sum(a == b for a, b in zip(*sides.values(), strict=True))
     assert 900 < agree < 1100
+
+
+def test_every_order_of_several_candidates_is_equally_likely_and_two_keep_their_coin():
+    orders = Counter(shown_order(b"key", f"{number:016x}", 4) for number in range(4800))
+    assert len(orders) == 24
+    assert max(abs(count - 200) for count in orders.values()) < 65  # 4.6 standard deviations
+    assert {shown_order(b"key", "0" * 16, 10) != shown_order(b"other", "0" * 16, 10)} == {True}
+    for item_id in (f"{number:016x}" for number in range(50)):
+        order = shown_order(b"key", item_id, 2)
+        assert sorted(order) == ["A", "B"]
+        assert order[0] == left_of(order) == left_side(b"key", item_id)
