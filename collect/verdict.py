@@ -1,13 +1,14 @@
-"""A verdict: what the votes on one item add up to."""
+"""A verdict: what the votes on one item add up to, and the pairs that a policy makes of it."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
 from .item import Item, response
 from .pair import PreferencePair
+from .policy import PairSettings
 from .sides import other
 from .vote import Choice, Vote
 
@@ -16,15 +17,30 @@ Outcome = Choice | Literal["undecided", "unvoted"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The plurality of an item's counted votes."""
+    """What an item's counted votes add up to."""
 
     item_id: str
     outcome: Outcome
     """`undecided` where no choice leads by the margin asked for, `unvoted` where no vote counts."""
     probability: float
-    """The share of counted votes behind the outcome, 0 to 1."""
+    """The share of counted votes behind the outcome, or the aggregating model's posterior, 0 to 1."""
     votes: tuple[Vote, ...]
-    """The counted votes."""
+    """The counted votes; after an adjudication, the adjudicator's."""
+    overruled: "Verdict | None" = None
+    """What the annotators' own votes added up to, where an adjudicator has decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjudicated:
+    """An item whose verdict was set by an adjudicator."""
+
+    item_id: str
+    before: Outcome
+    after: Outcome
+    overruled: tuple[str, ...]
+    """Ids of the annotators' votes."""
+    decided_by: tuple[str, ...]
+    """Ids of the adjudicators' votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +51,12 @@ class Pairs:
     outcomes: dict[str, int]
     """Items by outcome; they add up to all items."""
     left_out: dict[str, tuple[str, ...]]
-    """Why an item gave no pair, with the items' ids."""
+    """Why an item gave no pair, with the items' ids: an outcome that makes none, or the policy's reason."""
     edits: int
     """Edits that became pairs of their own."""
     edits_left_out: tuple[str, ...]
-    """Ids of votes whose edit did not become a pair: the item is undecided, or the edit changes nothing."""
+    """Ids of votes whose edit did not become a pair: the item gave none, or the edit changes nothing."""
+    adjudicated: tuple[Adjudicated, ...] = ()
 
 
 def verdict(item_id: str, votes: Sequence[Vote], *, min_margin: int = 1) -> Verdict:
@@ -53,31 +70,104 @@ def verdict(item_id: str, votes: Sequence[Vote], *, min_margin: int = 1) -> Verd
     return Verdict(item_id, outcome, most / len(counted), counted)
 
 
-def make_pairs(items: Sequence[Item], votes: Sequence[Vote], *, min_margin: int = 1) -> Pairs:
+def verdicts(
+    items: Sequence[Item],
+    votes: Sequence[Vote],
+    policy: PairSettings = PairSettings(),  # noqa: B008  # frozen
+    *,
+    adjudications: Sequence[Vote] = (),
+) -> list[Verdict]:
+    """Add up the votes on every item as the policy says; an adjudicator's counted vote overrules the others."""
+    by_item, judged = _by_item(votes), _by_item(adjudications)
+    posterior = _posterior(votes, policy)
+    found = []
+    for item in items:
+        plain = verdict(item.id, by_item.get(item.id, []), min_margin=policy.min_margin)
+        own = _weighed(plain, posterior[item.id]) if item.id in posterior else plain
+        final = verdict(item.id, judged.get(item.id, []))
+        found.append(own if final.outcome == "unvoted" else replace(final, overruled=own))
+    return found
+
+
+def make_pairs(
+    items: Sequence[Item],
+    votes: Sequence[Vote],
+    policy: PairSettings = PairSettings(),  # noqa: B008  # frozen
+    *,
+    adjudications: Sequence[Vote] = (),
+) -> Pairs:
     """Turn votes into preference pairs.
 
     A or B gives `chosen > rejected`; each edit of the chosen answer gives `edit > chosen` and `edit > rejected` besides
-    (Llama 3's order, arXiv:2407.21783). Ties, both-bad, undecided and unvoted items give none and are counted.
+    (Llama 3's order, arXiv:2407.21783). Ties, both-bad, undecided and unvoted items give none, nor do items that the
+    policy turns away or whose two answers differ in white space only; all are counted.
     """
-    by_item = {
-        key: list(rows)
-        for key, rows in groupby(sorted(votes, key=lambda vote: vote.item_id), lambda vote: vote.item_id)
-    }
-    verdicts = [(item, verdict(item.id, by_item.get(item.id, []), min_margin=min_margin)) for item in items]
-    pairs = [pair for item, found in verdicts for pair in _pairs(item, found)]
-    used = {vote_id for pair in pairs if pair.kind != "vote" for vote_id in pair.vote_ids}
-    edits = [vote.id for vote in votes if vote.edit and vote.counts]
+    found = verdicts(items, votes, policy, adjudications=adjudications)
+    pairs: list[PreferencePair] = []
     left_out: dict[str, list[str]] = {}
-    for item, found in verdicts:
-        if found.outcome not in ("A", "B"):
-            left_out.setdefault(found.outcome, []).append(item.id)
+    for item, decided in zip(items, found, strict=True):
+        reason = _turned_away(item, decided, policy)
+        made = [] if reason else [pair for pair in _pairs(item, decided) if pair.kind in policy.kinds]
+        pairs += made
+        if not made:
+            left_out.setdefault(reason or "no pair of the kinds asked for", []).append(item.id)
+    used = {vote_id for pair in pairs if pair.kind != "vote" for vote_id in pair.vote_ids}
+    edits = [vote.id for vote in [*votes, *adjudications] if vote.edit and vote.counts]
     return Pairs(
         tuple(pairs),
-        dict(Counter(found.outcome for _, found in verdicts)),
+        dict(Counter(decided.outcome for decided in found)),
         {reason: tuple(ids) for reason, ids in left_out.items()},
         len(used),
         tuple(vote_id for vote_id in edits if vote_id not in used),
+        tuple(_adjudicated(decided, decided.overruled) for decided in found if decided.overruled),
     )
+
+
+def same_text(one: str, two: str) -> bool:
+    """Whether two texts differ in white space only."""
+    return one.split() == two.split()
+
+
+def _by_item(votes: Sequence[Vote]) -> dict[str, list[Vote]]:
+    ordered = sorted(votes, key=lambda vote: vote.item_id)
+    return {key: list(rows) for key, rows in groupby(ordered, lambda vote: vote.item_id)}
+
+
+def _posterior(votes: Sequence[Vote], policy: PairSettings) -> Mapping[str, Mapping[str, float]]:
+    if policy.aggregate == "majority":
+        return {}
+    from .reliability import dawid_skene, mace
+
+    return (dawid_skene if policy.aggregate == "dawid_skene" else mace)(votes).posterior
+
+
+def _weighed(plain: Verdict, posterior: Mapping[str, float]) -> Verdict:
+    (first, most), *rest = sorted(posterior.items(), key=lambda row: -row[1])
+    tied = bool(rest) and most - rest[0][1] < 1e-9
+    return Verdict(plain.item_id, "undecided" if tied else first, most, plain.votes)  # type: ignore[arg-type]
+
+
+def _adjudicated(final: Verdict, own: Verdict) -> Adjudicated:
+    overruled, decided_by = (tuple(vote.id for vote in found.votes) for found in (own, final))
+    return Adjudicated(final.item_id, own.outcome, final.outcome, overruled, decided_by)
+
+
+def _turned_away(item: Item, found: Verdict, policy: PairSettings) -> str | None:
+    """Say why the item gives no pair, or None."""
+    if found.outcome not in ("A", "B"):
+        return found.outcome
+    if same_text(item.response_a, item.response_b):
+        return "same text"
+    if found.probability < policy.min_probability:
+        return "below min_probability"
+    if _strength(found) < policy.min_strength:
+        return "below min_strength"
+    return None
+
+
+def _strength(found: Verdict) -> float:
+    given = [vote.strength for vote in found.votes if vote.choice == found.outcome and vote.strength is not None]
+    return sum(given) / len(given) if given else 0.0
 
 
 def _pairs(item: Item, found: Verdict) -> list[PreferencePair]:
@@ -91,7 +181,7 @@ def _pairs(item: Item, found: Verdict) -> list[PreferencePair]:
 
     pairs = [pair(chosen, rejected, found.probability, found.votes, "vote")]
     for vote in found.votes:
-        if vote.edit and vote.choice == found.outcome and vote.edit.strip() not in (chosen.strip(), rejected.strip()):
+        if vote.edit and vote.choice == found.outcome and not any(same_text(vote.edit, x) for x in (chosen, rejected)):
             pairs.append(pair(vote.edit, chosen, 1.0, [vote], "edit_over_chosen"))
             pairs.append(pair(vote.edit, rejected, 1.0, [vote], "edit_over_rejected"))
     return pairs
