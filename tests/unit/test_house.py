@@ -39,6 +39,7 @@ HEAVY = {
     "argilla",
     "bitsandbytes",
     "datasets",
+    "datasketch",
     "evaluate",
     "gguf",
     "huggingface_hub",
