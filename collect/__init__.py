@@ -9,6 +9,7 @@ from .item import Candidate, Item, Message, Origin
 from .pair import PreferencePair
 from .pull import Pulled, pull
 from .queue import Pushed, Queue, QueueStatus, find_queue, open_queue, push, queue_status
+from .rankings import originals, pairwise
 from .replay import replay
 from .sealed import Sealed, open_seal, read_sealed, refuse_sealed, seal, split_pairs
 from .settings import CollectSettings
@@ -41,6 +42,8 @@ __all__ = [
     "make_pairs",
     "open_queue",
     "open_seal",
+    "originals",
+    "pairwise",
     "pull",
     "push",
     "queue_status",

@@ -17,6 +17,8 @@ from ..collect import (
     find_queue,
     make_pairs,
     open_queue,
+    originals,
+    pairwise,
     pull,
     push,
     queue_status,
@@ -122,9 +124,11 @@ def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         items, sealed = read_run_items(run), read_sealed(collected_file(run, "sealed.json"))
         queue = find_queue(argilla, recipe.collect)
         pulled = pull(argilla, queue, side_key(run), [item.id for item in items], progress=progress)
-        pairs = make_pairs(items, pulled.votes, min_margin=recipe.collect.min_margin)
+        compared, votes = pairwise(items, pulled.votes)
+        pairs = make_pairs(compared, votes, min_margin=recipe.collect.min_margin)
         training, held_out = split_pairs(pairs.pairs, sealed)
-        collected = Collected(pulled, pairs, agreement(pulled.votes), tuple(training), tuple(held_out))
+        agreed = agreement(votes, clusters=originals(items))
+        collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
         write_rows(collected_file(run, "votes.jsonl"), pulled.votes)
         write_rows(collected_file(run, "pairs.jsonl"), training)
         write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
