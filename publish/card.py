@@ -189,7 +189,7 @@ def _votes_sentence(evidence: Evidence) -> str:
 
 def _origins(items: Sequence[Item]) -> dict[str, int]:
     """Count candidate answers by who wrote them."""
-    origins = (origin for item in items for origin in (candidate.origin for candidate in item.candidates))
+    origins = (candidate.origin for item in items for candidate in item.candidates)
     return dict(Counter(f"{origin.kind} `{origin.name}`" for origin in origins).most_common())
 
 
