@@ -109,6 +109,8 @@ def _did_you_mean(location: Sequence[int | str]) -> str:
 
 def _section(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
     for name in path:
+        if str(name) not in model.model_fields:  # a key of the user's own in a mapping of sections
+            continue
         annotation = model.model_fields[str(name)].annotation
         inner = [kind for kind in (annotation, *getattr(annotation, "__args__", ())) if _is_settings(kind)]
         if not inner:

@@ -1,7 +1,7 @@
 """People's judgements in, preference pairs out. Knows Argilla."""
 
 from .agreement import Agreement, agreement
-from .annotators import Annotator, ensure_annotators
+from .annotators import Annotator, Person, check_names, ensure_annotators, invite, read_people
 from .argilla import Argilla
 from .files import read_items, read_pairs, read_votes, write_rows
 from .form import FormSettings
@@ -28,6 +28,7 @@ __all__ = [
     "Message",
     "Origin",
     "Pairs",
+    "Person",
     "PreferencePair",
     "Pulled",
     "Pushed",
@@ -37,8 +38,10 @@ __all__ = [
     "Verdict",
     "Vote",
     "agreement",
+    "check_names",
     "ensure_annotators",
     "find_queue",
+    "invite",
     "make_pairs",
     "open_queue",
     "open_seal",
@@ -49,6 +52,7 @@ __all__ = [
     "queue_status",
     "read_items",
     "read_pairs",
+    "read_people",
     "read_sealed",
     "read_side_key",
     "read_votes",

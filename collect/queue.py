@@ -1,6 +1,12 @@
-"""A queue: the Argilla dataset that shows items to annotators. Made once, pushed to as often as one likes."""
+"""A queue: the Argilla dataset that shows items to annotators. Made once, pushed to as often as one likes.
 
-from collections.abc import Sequence
+Argilla freezes a published form. When form or guidelines change, `migrate.py` makes the next version of the queue, a
+dataset of its own: `replies`, then `replies.v2`, `replies.v3`. A recipe's queue has no dot in its name, so that the
+versions of one queue are never taken for another queue.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import UserError
@@ -27,6 +33,7 @@ class Queue:
     workspace_id: str
     protocol: str
     """The content hash of its questions, fields and guidelines."""
+    version: int
     form: FormSettings
     """What its annotators are asked, and how they see it."""
 
@@ -57,43 +64,41 @@ def open_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
     Raises:
         UserError: a queue of this name exists and shows other questions or guidelines.
     """
-    guidelines = _guidelines(settings)
-    form = protocol(settings.form, guidelines)
-    workspace = _ensure_workspace(argilla, settings.workspace)
-    dataset = _find_dataset(argilla, settings.queue, workspace) or _create_dataset(
-        argilla, settings, workspace, guidelines, form
-    )
-    if (dataset.get("metadata") or {}).get("protocol") != form:
+    wanted = wanted_protocol(settings)
+    workspace = ensure_workspace(argilla, settings.workspace)
+    versions = queue_versions(argilla, settings.queue, workspace)
+    found = next((row for row in versions.values() if shown_protocol(row) == wanted), None)
+    if found is None and versions:
         raise UserError(
             f"the queue {settings.queue!r} in Argilla was published with other questions or guidelines, and people may "
-            "have answered those; give this one another name (collect.queue)"
+            "have answered those; `prefloop collect migrate` makes its next version and carries the votes over"
         )
-    if dataset["status"] != "ready":
-        _publish(argilla, dataset["id"], settings)
-    return Queue(dataset["id"], settings.queue, settings.workspace, workspace, form, settings.form)
+    if found is not None and is_unfinished(found):
+        raise UserError(_half_migrated(found))
+    return publish(argilla, settings, found or create_dataset(argilla, settings, workspace, 1, {}))
 
 
 def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
-    """Return the queue that a push has made.
+    """Return the queue that a push has made: its newest version with these questions and guidelines.
+
+    Where none has them (the guidelines were edited after the push, say) it is the newest of all.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or its migration was stopped half-way.
     """
     workspaces = {row["name"]: row["id"] for row in argilla.items("/me/workspaces")}
     workspace = workspaces.get(settings.workspace)
-    dataset = _find_dataset(argilla, settings.queue, workspace) if workspace else None
-    if dataset is None or workspace is None:
+    versions = queue_versions(argilla, settings.queue, workspace) if workspace else {}
+    if not versions or workspace is None:
         raise UserError(
             f"there is no queue {settings.queue!r} in workspace {settings.workspace!r} of {argilla.url}; push first"
         )
-    return Queue(
-        dataset["id"],
-        settings.queue,
-        settings.workspace,
-        workspace,
-        (dataset.get("metadata") or {}).get("protocol", ""),
-        settings.form,
-    )
+    wanted = wanted_protocol(settings)
+    matching = (row for row in versions.values() if shown_protocol(row) == wanted)
+    found = next(matching, next(iter(versions.values())))
+    if is_unfinished(found):
+        raise UserError(_half_migrated(found))
+    return as_queue(found, settings)
 
 
 def push(argilla: Argilla, queue: Queue, items: Sequence[Item], key: bytes, *, progress: Progress = silent) -> Pushed:
@@ -121,11 +126,12 @@ def queue_status(argilla: Argilla, queue: Queue) -> QueueStatus:
     return QueueStatus(progress["total"], progress["completed"], submitted)
 
 
-def _guidelines(settings: CollectSettings) -> str:
+def read_guidelines(settings: CollectSettings) -> str:
+    """Return the guidelines' text. Raises UserError where it can't be read or is too long for Argilla."""
     try:
         text = settings.guidelines.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"the guidelines {settings.guidelines} can't be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the guidelines {settings.guidelines} can't be read: {error}") from error
     if not 0 < len(text.strip()) <= MAX_GUIDELINES:
         raise UserError(
             f"the guidelines {settings.guidelines} have {len(text)} characters; Argilla takes 1 to {MAX_GUIDELINES}"
@@ -133,32 +139,89 @@ def _guidelines(settings: CollectSettings) -> str:
     return text
 
 
-def _ensure_workspace(argilla: Argilla, name: str) -> str:
+def ensure_workspace(argilla: Argilla, name: str) -> str:
+    """Return the id of the workspace, made first if need be."""
     found = [row["id"] for row in argilla.items("/me/workspaces") if row["name"] == name]
     return str(found[0] if found else argilla.call("POST", "/workspaces", body={"name": name})["id"])
 
 
-def _find_dataset(argilla: Argilla, name: str, workspace: str) -> Json | None:
+def queue_versions(argilla: Argilla, name: str, workspace: str) -> dict[int, Json]:
+    """Return the datasets that are versions of a queue, the newest first."""
     rows = argilla.items(f"/me/datasets?workspace_id={workspace}")
-    return next((row for row in rows if row["name"] == name), None)
+    named = {row["name"]: row for row in rows}
+    numbers = [int(found[1]) for row in rows if (found := re.fullmatch(re.escape(name) + r"\.v(\d+)", row["name"]))]
+    return {
+        number: named[version_name(name, number)]
+        for number in sorted({1, *numbers}, reverse=True)
+        if version_name(name, number) in named
+    }
 
 
-def _create_dataset(argilla: Argilla, settings: CollectSettings, workspace: str, guidelines: str, form: str) -> Json:
+def version_name(name: str, version: int) -> str:
+    """Return the dataset's name of a queue's version."""
+    return name if version == 1 else f"{name}.v{version}"
+
+
+def wanted_protocol(settings: CollectSettings) -> str:
+    """Return the protocol that the settings ask for."""
+    return protocol(settings.form, read_guidelines(settings))
+
+
+def shown_protocol(dataset: Json) -> str:
+    """Return the protocol that a dataset was made with, an empty text where prefloop did not make it."""
+    return str((dataset.get("metadata") or {}).get("protocol", ""))
+
+
+def is_unfinished(dataset: Json) -> bool:
+    """Whether votes were being carried over into this version when that was stopped."""
+    return bool((dataset.get("metadata") or {}).get("migrating"))
+
+
+def create_dataset(
+    argilla: Argilla, settings: CollectSettings, workspace: str, version: int, metadata: Mapping[str, object]
+) -> Json:
+    """Make a version of the queue, not published yet."""
+    ours = {"protocol": wanted_protocol(settings), "version": version, "form": settings.form.model_dump(mode="json")}
     body = {
-        "name": settings.queue,
+        "name": version_name(settings.queue, version),
         "workspace_id": workspace,
-        "guidelines": guidelines,
+        "guidelines": read_guidelines(settings),
         "allow_extra_metadata": False,
         "distribution": {"strategy": "overlap", "min_submitted": settings.min_votes},
-        "metadata": {"protocol": form},
+        "metadata": ours | dict(metadata),
     }
     return dict(argilla.call("POST", "/datasets", body=body))
 
 
-def _publish(argilla: Argilla, dataset_id: str, settings: CollectSettings) -> None:
-    for kind, rows in (("fields", fields(settings.form)), ("questions", questions(settings.form))):
-        there = {row["name"] for row in argilla.items(f"/datasets/{dataset_id}/{kind}")}
-        for row in rows:
-            if row["name"] not in there:
-                argilla.call("POST", f"/datasets/{dataset_id}/{kind}", body=row)
-    argilla.call("PUT", f"/datasets/{dataset_id}/publish")
+def publish(argilla: Argilla, settings: CollectSettings, dataset: Json) -> Queue:
+    """Give the dataset its form and show it to annotators, as far as that was not done yet."""
+    if dataset["status"] != "ready":
+        for kind, rows in (("fields", fields(settings.form)), ("questions", questions(settings.form))):
+            there = {row["name"] for row in argilla.items(f"/datasets/{dataset['id']}/{kind}")}
+            for row in rows:
+                if row["name"] not in there:
+                    argilla.call("POST", f"/datasets/{dataset['id']}/{kind}", body=row)
+        argilla.call("PUT", f"/datasets/{dataset['id']}/publish")
+    return as_queue(dataset, settings)
+
+
+def as_queue(dataset: Json, settings: CollectSettings) -> Queue:
+    """Return what the others need to know of a dataset. It has the form it was made with, whatever the settings say."""
+    metadata = dataset.get("metadata") or {}
+    form = FormSettings.model_validate(metadata["form"]) if "form" in metadata else settings.form
+    return Queue(
+        id=dataset["id"],
+        name=dataset["name"],
+        workspace=settings.workspace,
+        workspace_id=dataset["workspace_id"],
+        protocol=shown_protocol(dataset),
+        version=int(metadata.get("version", 1)),
+        form=form,
+    )
+
+
+def _half_migrated(dataset: Json) -> str:
+    return (
+        f"the votes were being carried over into {dataset['name']!r} when that was stopped; "
+        "`prefloop collect migrate` again brings the rest"
+    )

@@ -1,10 +1,29 @@
 """The collection stage's settings."""
 
+import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from .form import FormSettings
+
+NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_\-]*$"
+SkillName = Annotated[str, StringConstraints(pattern=NAME, max_length=60)]
+
+
+class SkillSettings(BaseModel, extra="forbid", frozen=True):
+    """A queue of its own for the items of one skill."""
+
+    tag: str | None = None
+    """Items with this tag go there; the skill's name where none is given."""
+    guidelines: Path | None = None
+    """What its annotators read, where that differs from the other queues'."""
+    workspace: str | None = Field(None, pattern=NAME)
+    """Argilla's workspace, where only some people shall see this queue; else the recipe's."""
+    annotators: tuple[str, ...] = ()
+    """User names of the people who label it, for `prefloop collect invite` without names."""
+
 
 
 class CollectSettings(BaseModel, extra="forbid", frozen=True):
@@ -16,10 +35,12 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """Markdown that annotators read beside the queue, at most 10,000 characters."""
     votes: Path | None = None
     """Recorded votes (JSON lines) to replay instead of asking people: for demonstrations."""
-    workspace: str = Field("prefloop", pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_\-]*$")
+    workspace: str = Field("prefloop", pattern=NAME)
     """Argilla's workspace; annotators are added to it."""
-    queue: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_\-]*$")
+    queue: str = Field(pattern=NAME, max_length=100)
     """The name of the queue (an Argilla dataset)."""
+    skills: dict[SkillName, SkillSettings] = {}
+    """Queues of their own for some of the items, by tag; the first that matches takes an item."""
     min_votes: int = Field(3, ge=1)
     """Submitted votes after which Argilla takes an item for completed."""
     form: FormSettings = FormSettings()
@@ -30,3 +51,15 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """Which prompts those are."""
     min_margin: int = Field(1, ge=1)
     """A pair needs at least this many votes more for its winner than for anything else."""
+
+    @field_validator("skills")
+    @classmethod
+    def _skills_are_queues(cls, skills: dict[str, SkillSettings]) -> dict[str, SkillSettings]:
+        versions = [name for name in skills if re.fullmatch(r"v\d+", name)]
+        if versions:
+            raise ValueError(f"the skill {versions[0]!r} would be taken for a version of the queue; name it otherwise")
+        tags = [skill.tag or name for name, skill in skills.items()]
+        twice = sorted({tag for tag in tags if tags.count(tag) > 1})
+        if twice:
+            raise ValueError(f"two skills ask for the tag {twice[0]!r}; the second would get nothing")
+        return skills
