@@ -118,9 +118,7 @@ def pairwise_agreement(
     """Return the share of pairs of ratings on the same item that are equal, 0 to 1; None without any pair."""
     rows, together = _rated_twice(ratings, clusters)
     counts = [(sum(a == b for a, b in combinations(row, 2)), len(row) * (len(row) - 1) / 2) for row in rows]
-    return bootstrap(
-        counts, lambda sums: sums[:, 0] / sums[:, 1], clusters=together, resamples=resamples, seed=seed
-    )
+    return bootstrap(counts, lambda sums: sums[:, 0] / sums[:, 1], clusters=together, resamples=resamples, seed=seed)
 
 
 def cohen_kappa(

@@ -1,8 +1,8 @@
 """Numbers with intervals that respect clusters: votes on one prompt, or from one ranking, stand or fall together.
 
-Sources: Wilson 1927 (JASA 22, 209-212); Korn and Graubard 1998 (Survey Methodology 24, 193-201) for the effective number
-of trials; Efron and Tibshirani 1993, chapter 13, for the percentile bootstrap; Miller 2024, "Adding Error Bars to Evals"
-(arXiv 2411.00640), section 2.2, for the clustered standard error.
+Sources: Wilson 1927 (JASA 22, 209-212); Korn and Graubard 1998 (Survey Methodology 24, 193-201) for the effective
+number of trials; Efron and Tibshirani 1993, chapter 13, for the percentile bootstrap; Miller 2024, "Adding Error Bars
+to Evals" (arXiv 2411.00640), section 2.2, for the clustered standard error.
 """
 
 from collections import Counter

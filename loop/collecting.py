@@ -125,7 +125,7 @@ def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         queue = find_queue(argilla, recipe.collect)
         pulled = pull(argilla, queue, side_key(run), [item.id for item in items], progress=progress)
         compared, votes = pairwise(items, pulled.votes)
-        pairs = make_pairs(compared, votes, min_margin=recipe.collect.min_margin)
+        pairs = make_pairs(compared, votes, recipe.collect.pairs)
         training, held_out = split_pairs(pairs.pairs, sealed)
         agreed = agreement(votes, clusters=originals(items))
         collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
