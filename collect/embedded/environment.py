@@ -18,13 +18,20 @@ from ...home import home
 Say = Callable[[str], None]
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+POSTGRESQL = Path(__file__).with_name("requirements-postgresql.txt")
+"""What a server on PostgreSQL needs beside that."""
 TAIL_LINES = 15
 SAY_EVERY = 20
 """Packages between two progress lines."""
 
 
-def ensure_environment(say: Say, *, requirements: Path = REQUIREMENTS) -> Path:
+def ensure_environment(say: Say, *, requirements: Path = REQUIREMENTS, also: Path | None = None) -> Path:
     """Return the environment's Python, creating the environment first where it is missing or half made.
+
+    Args:
+        say: Told what is going on, a line at a time.
+        requirements: The lock that the environment is made from.
+        also: A lock of packages that are added to it where they are not in it yet.
 
     Raises:
         UserError: it cannot be created; the message ends with what pip said last.
@@ -35,6 +42,11 @@ def ensure_environment(say: Say, *, requirements: Path = REQUIREMENTS) -> Path:
         with _locked(folder.with_suffix(".lock"), say):
             if not _complete(folder):
                 _create(folder, requirements, say, total=len(locked_packages(lock)))
+    if also is not None and not _added(folder, also).exists():
+        with _locked(folder.with_suffix(".lock"), say):
+            say(f"adding {', '.join(locked_packages(also.read_text(encoding='utf-8')))} to it")
+            _run([*_pip(folder), "-r", str(also)], lambda line: None)
+            _added(folder, also).touch()
     return _python(folder)
 
 
@@ -54,8 +66,17 @@ def _complete(folder: Path) -> bool:
     return (folder / ".complete").exists() and _python(folder).exists()
 
 
+def _added(folder: Path, lock: Path) -> Path:
+    return folder / f".with-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+
+
 def _python(folder: Path) -> Path:
     return folder / "bin" / "python"
+
+
+def _pip(folder: Path) -> list[str]:
+    pip = [str(_python(folder)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    return [*pip, "--progress-bar", "off", "--require-hashes", "--no-deps"]
 
 
 def _create(folder: Path, requirements: Path, say: Say, *, total: int) -> None:
@@ -73,8 +94,7 @@ def _create(folder: Path, requirements: Path, say: Say, *, total: int) -> None:
         elif line.startswith("Installing collected packages"):
             say("installing")
 
-    pip = [str(_python(folder)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    _run([*pip, "--progress-bar", "off", "--require-hashes", "--no-deps", "-r", str(requirements)], follow)
+    _run([*_pip(folder), "-r", str(requirements)], follow)
     (folder / ".complete").touch()
     say("the Argilla server's environment is ready")
 

@@ -3,7 +3,7 @@
 ~/.prefloop/argilla/
 argilla.db         everything people did (SQLite, with its -wal and -shm while the server runs)
 credentials.json   owner's password and API key, readable by its owner only
-server.json        where the server listens
+server.json        where the server listens, and the address of its PostgreSQL where it has one instead of argilla.db
 server.lock        held by the running server, with its process id
 argilla.log
 """
@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import socket
-import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from ...errors import UserError
 from ...runs import read_json, write_json
 from . import process
 from .credentials import credentials_file, ensure_credentials
-from .environment import Say, ensure_environment
+from .database import counts, folder_database, postgresql_url
+from .environment import POSTGRESQL, Say, ensure_environment
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,14 @@ class ServerStatus:
     responses: int = 0
 
 
-def start_server(folder: Path, *, host: str = LOOPBACK, port: int | None = None, say: Say = logger.info) -> Server:
+def start_server(
+    folder: Path,
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    database: str | None = None,
+    say: Say = logger.info,
+) -> Server:
     """Start the Argilla of a folder, or return it where it already runs.
 
     The first start creates the server's environment (one to two minutes), the tables and the owner's account.
@@ -71,24 +78,33 @@ def start_server(folder: Path, *, host: str = LOOPBACK, port: int | None = None,
         folder: Where everything is kept; created when missing.
         host: The address to listen on. Anything but loopback lets other machines log in.
         port: None takes the folder's last port, or a free one.
+        database: A PostgreSQL, as postgresql://user@host:5432/name; None takes the folder's last one, or SQLite. Its
+            password is looked for where PostgreSQL's own programs do: PGPASSWORD, PGPASSFILE, ~/.pgpass.
         say: Told what is going on, a line at a time.
 
     Raises:
-        UserError: the environment cannot be created, the port is taken, or the server ends early.
+        UserError: the environment cannot be created, the port is taken, the folder has another database, or the
+            server ends early.
     """
+    if database is not None:
+        database = postgresql_url(database)
     folder = folder.expanduser().resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UserError(f"{folder} cannot hold an Argilla: {error.strerror}; choose another folder") from error
-    python = ensure_environment(say)
+    saved = folder_database(folder)
+    if database not in (None, saved) and (folder / "server.json").exists():
+        raise UserError(f"the Argilla in {folder} keeps its data in {saved or 'argilla.db'}; choose another folder")
+    database = database or saved
+    python = ensure_environment(say, also=POSTGRESQL if database else None)
     while (lock := process.try_lock(folder)) is None:
         if process.running_pid(folder) is not None:
             return _join(folder, host, port)
     try:
         port = _choose_port(folder, host, port, say)
         ensure_credentials(folder)
-        write_json(folder / "server.json", {"host": host, "port": port})
+        write_json(folder / "server.json", {"host": host, "port": port} | ({"database": database} if database else {}))
         log = folder / "argilla.log"
         _set_aside(log)
         start = log.stat().st_size if log.exists() else 0
@@ -120,7 +136,7 @@ def running_server(folder: Path) -> Server | None:
 def server_status(folder: Path) -> ServerStatus:
     """Return whether the folder's server runs, where, and how much is in it."""
     folder = folder.expanduser().resolve()
-    datasets, records, responses = _counts(folder / "argilla.db")
+    datasets, records, responses = counts(folder)
     pid = process.running_pid(folder)
     url = _url(folder) if pid is not None else None
     version = _version(url) if url else None
@@ -217,21 +233,6 @@ def _version(url: str) -> str | None:
         return str(answer.raise_for_status().json()["version"])
     except (httpx.HTTPError, ValueError, KeyError):
         return None
-
-
-def _counts(database: Path) -> tuple[int, int, int]:
-    if not database.exists():
-        return 0, 0, 0
-    try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            tables = ("datasets", "records", "responses")
-            datasets, records, responses = (
-                int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables
-            )
-            return datasets, records, responses
-    except sqlite3.DatabaseError:
-        # Before the first start has made the tables; a damaged file is the start's to complain of.
-        return 0, 0, 0
 
 
 def _set_aside(log: Path) -> None:

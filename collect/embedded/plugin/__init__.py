@@ -7,7 +7,8 @@ the name `prefloop_argilla`. It imports argilla_server and what that brings, not
     app.py         puts the parts together and serves
     engine.py      the search engine: Argilla's SearchEngine interface over Argilla's own database
     conditions.py  filters as SQL        ordering.py  sorts as SQL        vectors.py  similarity, by brute force
-    sqlite.py      everything that is SQLite's alone: full-text index, JSON, hashing
+    words.py       the text query language        dialect.py  which database this is, and what each must be able to do
+    sqlite.py      everything that is SQLite's alone: full-text index, JSON, hashing        postgres.py  PostgreSQL's
     database.py    connection pools, and how many requests work at once
     jobs.py        background jobs in this process        events.py  webhook events only where somebody listens
     private.py     routes of our own, and which features they make        access.py  who may use them

@@ -11,7 +11,8 @@ import uvicorn
 from argilla_server import app
 from argilla_server.search_engine import SearchEngine
 
-from . import database, events, jobs, owner, private, sqlite
+from . import database, events, jobs, owner, private
+from .dialect import dialect
 from .engine import SqlSearchEngine
 
 STOP_SECONDS = 5
@@ -49,7 +50,7 @@ def _around(stock: Any) -> Any:
     @asynccontextmanager
     async def lifespan(application: Any) -> AsyncIterator[None]:
         async with database.search_engine.connect() as connection:
-            await sqlite.prepare(connection)
+            await dialect.prepare(connection)
             await connection.commit()
         async with stock(application):
             await jobs.resume()

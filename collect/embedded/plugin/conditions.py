@@ -17,7 +17,7 @@ from argilla_server.search_engine import (
 )
 from sqlalchemy import ColumnElement, String, TableValuedAlias, and_, cast, exists, false, or_, select, true
 
-from . import sqlite
+from .dialect import dialect
 
 
 def condition(filter: Filter) -> ColumnElement[bool]:
@@ -26,13 +26,13 @@ def condition(filter: Filter) -> ColumnElement[bool]:
         return and_(true(), *map(condition, filter.filters))
     match filter.scope:
         case MetadataFilterScope(metadata_property=name):
-            return _any_value(sqlite.json_values(Record.metadata_, name), filter)
+            return _any_value(dialect.json_values(Record.metadata_, name), filter)
         case SuggestionFilterScope(question=question, property=name):
             return _suggestion(question, name, filter)
         case ResponseFilterScope(question=None):
             return _response_status(filter)
         case ResponseFilterScope(question=question):
-            values = sqlite.json_values(Response.values, question, "value")
+            values = dialect.json_values(Response.values, question, "value")
             return exists().where(*_of_user(filter.scope), _any_value(values, filter))
         case RecordFilterScope(property=name):
             return _column(name, filter)
@@ -42,7 +42,7 @@ def condition(filter: Filter) -> ColumnElement[bool]:
 def _suggestion(question: str, name: str, filter: Filter) -> ColumnElement[bool]:
     if name in ("score", "value"):
         column: ColumnElement[Any] = Suggestion.score if name == "score" else Suggestion.value
-        met = _any_value(sqlite.json_values(column), filter)
+        met = _any_value(dialect.json_values(column), filter)
     else:
         met = _compare(cast(Suggestion.agent if name == "agent" else Suggestion.type, String), filter)
     asked = exists().where(Question.id == Suggestion.question_id, Question.name == question)
@@ -73,26 +73,34 @@ def _column(name: str, filter: Filter) -> ColumnElement[bool]:
         return _compare_as(column, filter, _uuid)
     if name == "status" and isinstance(filter, TermsFilter):
         return column.in_([value for value in filter.values if value in set(RecordStatus)])
-    return _compare(column, filter)
+    return _compare(cast(column, String), filter)
 
 
 def _any_value(values: TableValuedAlias, filter: Filter) -> ColumnElement[bool]:
-    return exists(select(1).select_from(values).where(_compare(values.c.value, filter)))
+    return exists(select(1).select_from(values).where(_compare_value(values.c.value, filter)))
 
 
-def _compare(value: ColumnElement[Any], filter: Filter) -> ColumnElement[bool]:
-    """Compare a text or number; filter values arrive as text even where the property is a number."""
+def _compare_value(value: ColumnElement[Any], filter: Filter) -> ColumnElement[bool]:
+    """Compare a text or number out of JSON; filter values arrive as text even where the property is a number."""
+    text, number = dialect.text(value), dialect.number(value)
     if isinstance(filter, TermsFilter):
-        numbers = [number for number in map(_number, filter.values) if number is not None]
-        return or_(cast(value, String).in_(filter.values), and_(sqlite.is_number(value), value.in_(numbers)))
+        numbers = [wanted for wanted in map(_number, filter.values) if wanted is not None]
+        return or_(text.in_([str(wanted) for wanted in filter.values]), number.in_(numbers))
     bounds = []
-    for bound, within in ((filter.ge, value.__ge__), (filter.le, value.__le__)):
-        number = _number(bound)
-        if number is not None:
-            bounds.append(and_(sqlite.is_number(value), within(number)))
+    for bound, above in ((filter.ge, True), (filter.le, False)):
+        limit = _number(bound)
+        if limit is not None:
+            bounds.append(number >= limit if above else number <= limit)
         elif bound is not None:
-            bounds.append(within(str(bound)))
+            bounds.append(text >= str(bound) if above else text <= str(bound))
     return and_(true(), *bounds)
+
+
+def _compare(column: ColumnElement[str], filter: Filter) -> ColumnElement[bool]:
+    if isinstance(filter, TermsFilter):
+        return column.in_([str(wanted) for wanted in filter.values])
+    bounds = [] if filter.ge is None else [column >= str(filter.ge)]
+    return and_(true(), *bounds, *([] if filter.le is None else [column <= str(filter.le)]))
 
 
 def _compare_as(column: ColumnElement[Any], filter: Filter, parse: Any) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 A stock request holds one connection and asks for a second (to update the record's status, to search). From one pool of
 15 that dead-locks with 15 requests at work. Here at most `REQUESTS` API requests work at once, the server's pool has
-two connections for each, and searching has a pool of its own.
+two connections for each, and searching has a pool of its own. PostgreSQL's default of 100 connections has room for all.
 """
 
 import asyncio
@@ -13,23 +13,28 @@ from argilla_server.settings import settings
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 
-from . import sqlite
+from .dialect import dialect
 
 REQUESTS = 16
 JOBS = 8
 """Background jobs at work at once."""
 
-_connect = settings.database_engine_args.get("connect_args", {})
-search_engine: AsyncEngine = create_async_engine(
-    settings.database_url, connect_args=_connect, pool_size=REQUESTS + JOBS, max_overflow=0
-)
-event.listen(search_engine.sync_engine, "connect", sqlite.on_connect)
+
+def _engine(connections: int) -> AsyncEngine:
+    return create_async_engine(
+        settings.database_url,
+        connect_args=settings.database_engine_args.get("connect_args", {}),
+        pool_size=connections,
+        max_overflow=0,
+        # A PostgreSQL may have been restarted since a connection was used last.
+        pool_pre_ping=settings.database_is_postgresql,
+    )
+
+
+search_engine = _engine(REQUESTS + JOBS)
+event.listen(search_engine.sync_engine, "connect", dialect.on_connect)
 search_sessions = async_sessionmaker(bind=search_engine, expire_on_commit=False)
-
-
-server_engine: AsyncEngine = create_async_engine(
-    settings.database_url, connect_args=_connect, pool_size=2 * (REQUESTS + JOBS), max_overflow=0
-)
+server_engine = _engine(2 * (REQUESTS + JOBS))
 
 
 def widen_server_pool() -> None:

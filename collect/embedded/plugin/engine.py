@@ -24,9 +24,10 @@ from argilla_server.search_engine import (
 from argilla_server.search_engine.base import FloatMetadataMetrics, IntegerMetadataMetrics
 from sqlalchemy import ColumnElement, Select, String, func, select, true, type_coerce
 
-from . import sqlite, vectors
+from . import vectors
 from .conditions import condition
 from .database import search_engine, search_sessions
+from .dialect import dialect
 from .ordering import ordering
 
 MAX_TERMS = 2**14
@@ -153,11 +154,12 @@ class SqlSearchEngine(SearchEngine):
 
     async def compute_metrics_for(self, metadata_property: MetadataProperty) -> MetadataMetrics:
         """Return the terms with their counts, or the smallest and largest number."""
-        value = sqlite.json_values(Record.metadata_, metadata_property.name)
+        value = dialect.json_values(Record.metadata_, metadata_property.name)
         rows = select(value.c.value).select_from(Record, value).where(Record.dataset_id == metadata_property.dataset_id)
         if metadata_property.is_terms:
-            return await _terms(rows, value.c.value)
-        extremes = rows.with_only_columns(func.min(value.c.value), func.max(value.c.value))
+            return await _terms(rows, dialect.text(value.c.value))
+        number = dialect.number(value.c.value)
+        extremes = rows.with_only_columns(func.min(number), func.max(number))
         async with search_sessions() as session:
             low, high = (await session.execute(extremes)).one()
         metrics = IntegerMetadataMetrics if metadata_property.is_integer else FloatMetadataMetrics
@@ -174,7 +176,7 @@ def _found(
     if query is None:
         return found, None
     text = query if isinstance(query, TextQuery) else TextQuery(q=query)
-    matched = sqlite.matching(text.q, text.field)
+    matched = dialect.matching(text.q, text.field)
     return found.join(matched, matched.c.record_id == Record.id), matched.c.score
 
 

@@ -13,9 +13,9 @@ from argilla_server.search_engine import (
     ResponseFilterScope,
     SuggestionFilterScope,
 )
-from sqlalchemy import ColumnElement, String, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Select, String, cast, func, literal, select
 
-from . import sqlite
+from .dialect import dialect
 
 
 def ordering(
@@ -47,23 +47,22 @@ def _keys(scope: FilterScope, order: SortOrder) -> list[ColumnElement[Any]]:
         case RecordFilterScope(property=name):
             return [getattr(Record, name)]
         case MetadataFilterScope(metadata_property=name):
-            values = sqlite.json_values(Record.metadata_, name)
-            return [select(extreme(values.c.value)).select_from(values).scalar_subquery()]
+            values = dialect.json_values(Record.metadata_, name)
+            return _extremes(select(1).select_from(values), values.c.value, extreme)
         case SuggestionFilterScope(question=question, property=name):
-            return [_suggestion(question, name, extreme)]
+            return _suggestion(question, name, extreme)
         case ResponseFilterScope():
             return _response(scope, extreme)
     raise ValueError(f"cannot sort by {scope}")
 
 
-def _suggestion(question: str, name: str, extreme: Any) -> ColumnElement[Any]:
+def _suggestion(question: str, name: str, extreme: Any) -> list[ColumnElement[Any]]:
     asked = [Suggestion.record_id == Record.id, Question.id == Suggestion.question_id, Question.name == question]
     if name not in ("score", "value"):
         column = Suggestion.agent if name == "agent" else Suggestion.type
-        return select(extreme(cast(column, String))).where(*asked).scalar_subquery()
-    values = sqlite.json_values(Suggestion.score if name == "score" else Suggestion.value)
-    chosen = select(extreme(values.c.value)).select_from(Suggestion, Question, values)
-    return chosen.where(*asked).scalar_subquery()
+        return [select(extreme(cast(column, String))).where(*asked).scalar_subquery()]
+    values = dialect.json_values(Suggestion.score if name == "score" else Suggestion.value)
+    return _extremes(select(1).select_from(Suggestion, Question, values).where(*asked), values.c.value, extreme)
 
 
 def _response(scope: ResponseFilterScope, extreme: Any) -> list[ColumnElement[Any]]:
@@ -73,7 +72,12 @@ def _response(scope: ResponseFilterScope, extreme: Any) -> list[ColumnElement[An
         answered.append(Response.user_id == scope.user.id)
     if scope.question is None:
         return [select(extreme(cast(Response.status, String))).where(*answered).scalar_subquery()]
-    values = sqlite.json_values(Response.values, scope.question, "value")
-    numbers = case((sqlite.is_number(values.c.value), values.c.value))
-    rows = select(func.avg(numbers)).select_from(Response, values).where(*answered)
-    return [rows.scalar_subquery(), rows.with_only_columns(extreme(values.c.value)).scalar_subquery()]
+    values = dialect.json_values(Response.values, scope.question, "value")
+    rows = select(func.avg(dialect.number(values.c.value))).select_from(Response, values).where(*answered)
+    return [rows.scalar_subquery(), rows.with_only_columns(extreme(dialect.text(values.c.value))).scalar_subquery()]
+
+
+def _extremes(rows: Select[Any], value: ColumnElement[Any], extreme: Any) -> list[ColumnElement[Any]]:
+    """Numbers first, then texts."""
+    kinds = (dialect.number(value), dialect.text(value))
+    return [rows.with_only_columns(extreme(kind)).scalar_subquery() for kind in kinds]

@@ -10,16 +10,18 @@ from argilla_server.contexts import accounts
 from argilla_server.database import ALEMBIC_CONFIG_FILE, SyncSessionLocal, sync_engine
 from argilla_server.enums import UserRole
 from argilla_server.models import User
+from argilla_server.settings import settings
 from sqlalchemy import select
 
 logger = logging.getLogger("prefloop_argilla")
 
 
 def migrate() -> None:
-    """Bring the tables to the server's version, in write-ahead mode so that readers never wait for a writer."""
+    """Bring the tables to the server's version; SQLite's in write-ahead mode, so that readers wait for no writer."""
     config = Config(ALEMBIC_CONFIG_FILE)
     with sync_engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        if settings.database_is_sqlite:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         current = MigrationContext.configure(connection).get_current_revision()
     if current == ScriptDirectory.from_config(config).get_current_head():
         return

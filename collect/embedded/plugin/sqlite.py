@@ -1,6 +1,6 @@
 """Everything that is SQLite's alone: the full-text index, JSON access, hashing.
 
-Another database needs a sibling of this file with the same public functions.
+`postgres.py` is its sibling with the same public functions.
 
 The full-text index is kept by triggers in the transaction that writes the record, so it cannot drift. It holds one row
 a field and one (field '') for the whole record, because FTS5 ranks rows, and a query over all fields may find one word
@@ -8,17 +8,20 @@ in one field and another word in another.
 """
 
 import hashlib
-import re
-from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
+    String,
     Subquery,
     TableValuedAlias,
     Uuid,
     and_,
+    case,
+    cast,
     column,
     false,
     func,
@@ -29,6 +32,8 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from .words import Term, alternatives
 
 TEXT_SCHEMA = {
     "prefloop_text": "CREATE VIRTUAL TABLE prefloop_text USING fts5(body, tokenize='unicode61 remove_diacritics 0')",
@@ -60,10 +65,6 @@ INDEX_RECORD = """INSERT INTO prefloop_text_rows (record_id, field)
             FROM prefloop_text_rows r WHERE r.record_id = new.id;"""
 """A field's text is all strings and numbers in it: one in a text field, in a chat its contents."""
 
-_TOKEN = re.compile(r'(?P<bar>\|)|(?P<minus>-)?(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s|"()+]+))')
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""Scripts written without spaces (Thai to Chinese), where FTS5 takes a whole sentence for one word."""
-
 _fts = table("prefloop_text", column("rowid"), column("body"))
 _rows = table("prefloop_text_rows", column("id"), column("record_id", Uuid()), column("field"))
 
@@ -94,30 +95,16 @@ async def prepare(connection: AsyncConnection) -> None:
     await connection.exec_driver_sql("UPDATE records SET fields = fields")
 
 
-@dataclass(slots=True)
-class _Group:
-    """The terms between two `|`: all of `words` and `parts` must occur, none of `without`."""
-
-    words: list[str] = field(default_factory=list)
-    without: list[str] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
-    """Looked for as they stand, in scripts written without spaces."""
-
-
 def matching(query: str, name: str | None) -> Subquery:
-    """Return (record_id, score) of the records whose field `name`, or any field, matches; higher is better (BM25).
-
-    The query language is Elasticsearch's simple query string as Argilla uses it: all words must occur, `|` is or,
-    `-word` is not, `"a phrase"`, `start*`. Parentheses are ignored.
-    """
-    groups = _groups(query)
-    words = [word for group in groups for word in group.words]
-    found = select(_rows.c.record_id).where(_rows.c.field == (name or ""), or_(false(), *map(_group_condition, groups)))
-    if not words:
+    """Return (record_id, score) of the records whose field `name`, or any field, matches; higher is better (BM25)."""
+    found_terms = alternatives(query)
+    scored = [_expression(term) for terms in found_terms for term in terms if not (term.without or term.unspaced)]
+    found = select(_rows.c.record_id).where(_rows.c.field == (name or ""), or_(false(), *map(_all_hold, found_terms)))
+    if not scored:
         return found.add_columns(literal(1.0).label("score")).subquery()
     scores = (
         select(_fts.c.rowid, literal_column("-bm25(prefloop_text)").label("score"))
-        .where(literal_column("prefloop_text").op("MATCH")(" OR ".join(words)))
+        .where(literal_column("prefloop_text").op("MATCH")(" OR ".join(scored)))
         .cte("prefloop_scores")
         # Otherwise SQLite may run the text query anew for every row it joins.
         .prefix_with("MATERIALIZED")
@@ -126,33 +113,26 @@ def matching(query: str, name: str | None) -> Subquery:
     return found.add_columns(func.coalesce(scores.c.score, 0.0).label("score")).subquery()
 
 
-def _groups(query: str) -> list[_Group]:
-    groups = [_Group()]
-    for token in _TOKEN.finditer(query.replace("\0", " ")):
-        if token["bar"]:
-            groups.append(_Group())
-            continue
-        text = token["phrase"] if token["phrase"] is not None else token["word"]
-        if not any(character.isalnum() for character in text):
-            continue
-        if _UNSPACED.search(text):
-            groups[-1].parts.append(text.rstrip("*"))
-            continue
-        prefix = "*" if token["word"] and text.endswith("*") else ""
-        (groups[-1].without if token["minus"] else groups[-1].words).append(f'"{text}"{prefix}')
-    return [group for group in groups if group.words or group.without or group.parts]
-
-
-def _group_condition(group: _Group) -> ColumnElement[bool]:
+def _all_hold(terms: list[Term]) -> ColumnElement[bool]:
     # Plus nothing, or SQLite walks all matching rows for every record: 5 s instead of 40 ms over 2,000 long records.
     row = _rows.c.id + 0
+    with_all = [_expression(term) for term in terms if not (term.unspaced or term.without)]
+    without = [_expression(term) for term in terms if not term.unspaced and term.without]
     conditions = []
-    if group.words:
-        conditions.append(row.in_(_rowids(" AND ".join(group.words))))
-    if group.without:
-        conditions.append(row.not_in(_rowids(" OR ".join(group.without))))
-    conditions += [row.in_(select(_fts.c.rowid).where(func.instr(_fts.c.body, part) > 0)) for part in group.parts]
+    if with_all:
+        conditions.append(row.in_(_rowids(" AND ".join(with_all))))
+    if without:
+        conditions.append(row.not_in(_rowids(" OR ".join(without))))
+    for term in terms:
+        # FTS5 takes a whole sentence in such a script for one word, so these are looked for as they stand.
+        if term.unspaced:
+            with_it = select(_fts.c.rowid).where(func.instr(_fts.c.body, term.text.rstrip("*")) > 0)
+            conditions.append(row.not_in(with_it) if term.without else row.in_(with_it))
     return and_(*conditions)
+
+
+def _expression(term: Term) -> str:
+    return f'"{term.text}"*' if term.prefix else f'"{term.text}"'
 
 
 def _rowids(expression: str) -> Select[tuple[int]]:
@@ -165,6 +145,16 @@ def json_values(document: ColumnElement[Any], *path: str) -> TableValuedAlias:
     return func.json_each(document, f"${steps}").table_valued("value", joins_implicitly=True)
 
 
-def is_number(value: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Tell whether a JSON value is a number; a text would compare as greater than every number."""
-    return func.typeof(value).in_(("integer", "real"))
+def text(value: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return such a value as text."""
+    return cast(value, String)
+
+
+def number(value: ColumnElement[Any]) -> ColumnElement[float]:
+    """Return such a value if it is a number, else NULL: a text would compare as greater than every number."""
+    return case((func.typeof(value).in_(("integer", "real")), value))
+
+
+def microseconds(time: ColumnElement[datetime]) -> ColumnElement[int]:
+    """Return a time, stored as text with six decimals, as microseconds since 1970."""
+    return cast(func.strftime("%s", time), Integer) * 1_000_000 + cast(func.substr(time, 21, 6), Integer)
