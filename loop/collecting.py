@@ -2,16 +2,17 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ..collect import (
     Agreement,
     Argilla,
+    Item,
     Pairs,
     PreferencePair,
     Pulled,
     Pushed,
-    Queue,
     Sealed,
     agreement,
     find_queue,
@@ -74,11 +75,7 @@ def connect(run: Run) -> Argilla:
 def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Pushed:
     """Set prompts apart, then show the items in Argilla."""
     with timed(run, "push") as summary:
-        items = read_items(recipe.collect.items)
-        write_rows(collected_file(run, "items.jsonl"), items)
-        sealed = seal(
-            items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, collected_file(run, "sealed.json")
-        )
+        items, sealed = set_apart(run, recipe)
         queue = open_queue(argilla, recipe.collect)
         pushed = push(argilla, queue, items, side_key(run), progress=progress)
         write_json(
@@ -87,9 +84,31 @@ def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         )
         summary.append(
             f"{pushed.added} items pushed, {pushed.already_there} already there, {len(pushed.refused)} refused, "
-            f"{len(sealed.prompt_ids)} prompts sealed"
+            f"{len(sealed.prompt_ids)} of {len(sealed.prompts)} prompts sealed"
         )
     return pushed
+
+
+def set_apart(run: Run, recipe: Recipe) -> tuple[list[Item], Sealed]:
+    """Copy the recipe's items into the run and seal prompts: whatever comes of the items comes after this.
+
+    Raises:
+        UserError: the items can't be read, or people have seen them and the record of what was sealed is gone.
+    """
+    items = read_items(recipe.collect.items)
+    _refuse_a_second_draw(run)
+    write_rows(collected_file(run, "items.jsonl"), items)
+    path = collected_file(run, "sealed.json")
+    return items, seal(items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, path)
+
+
+def _refuse_a_second_draw(run: Run) -> None:
+    """Stop where prompts would be sealed anew although people may have labelled them."""
+    if collected_file(run, "push.json").exists() and not collected_file(run, "sealed.json").exists():
+        raise UserError(
+            f"{collected_file(run, 'sealed.json')} is gone, and the queue has been shown to annotators: a new draw "
+            "would seal prompts that were labelled already; restore the file, or start a new run"
+        )
 
 
 def replay_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> int:
@@ -124,24 +143,33 @@ def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         items, sealed = read_run_items(run), read_sealed(collected_file(run, "sealed.json"))
         queue = find_queue(argilla, recipe.collect)
         pulled = pull(argilla, queue, side_key(run), [item.id for item in items], progress=progress)
-        compared, votes = pairwise(items, pulled.votes)
-        pairs = make_pairs(compared, votes, recipe.collect.pairs)
-        training, held_out = split_pairs(pairs.pairs, sealed)
-        agreed = agreement(votes, clusters=originals(items))
-        collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
-        write_rows(collected_file(run, "votes.jsonl"), pulled.votes)
-        write_rows(collected_file(run, "pairs.jsonl"), training)
-        write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
-        write_json(collected_file(run, "summary.json"), collection_summary(collected, queue, sealed))
-        summary.append(_in_words(collected))
+        collected = keep(run, recipe, items, pulled, sealed, queue=queue.name, protocol=queue.protocol)
+        summary.append(in_words(collected))
     return collected
 
 
-def collection_summary(collected: Collected, queue: Queue, sealed: Sealed) -> dict[str, object]:
+def keep(
+    run: Run, recipe: Recipe, items: Sequence[Item], pulled: Pulled, sealed: Sealed, *, queue: str, protocol: str
+) -> Collected:
+    """Make the pairs of votes, however they came here, and write all of it into the run."""
+    compared, votes = pairwise(items, pulled.votes)
+    pairs = make_pairs(compared, votes, recipe.collect.pairs)
+    training, held_out = split_pairs(pairs.pairs, sealed)
+    agreed = agreement(votes, clusters=originals(items))
+    collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
+    write_rows(collected_file(run, "votes.jsonl"), pulled.votes)
+    write_rows(collected_file(run, "pairs.jsonl"), training)
+    write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
+    summary = collection_summary(collected, sealed, queue=queue, protocol=protocol)
+    write_json(collected_file(run, "summary.json"), summary)
+    return collected
+
+
+def collection_summary(collected: Collected, sealed: Sealed, *, queue: str, protocol: str) -> dict[str, object]:
     """Return the counts that report and card are written from. No names: annotators are only counted."""
     return {
-        "queue": queue.name,
-        "protocol": queue.protocol,
+        "queue": queue,
+        "protocol": protocol,
         "items": collected.pulled.items,
         "votes": len(collected.pulled.votes),
         "statuses": collected.pulled.statuses,
@@ -152,13 +180,22 @@ def collection_summary(collected: Collected, queue: Queue, sealed: Sealed) -> di
         "edits": collected.pairs.edits,
         "edits_left_out": list(collected.pairs.edits_left_out),
         "sealed_prompts": len(sealed.prompt_ids),
+        "prompts_on_no_side": sorted(sealed.of("neither")),
+        "pairs_on_no_side": _on_no_side(collected),
         "training_pairs": len(collected.training),
         "sealed_pairs": len(collected.sealed),
         "agreement": asdict(collected.agreement),
     }
 
 
-def _in_words(collected: Collected) -> str:
+def _on_no_side(collected: Collected) -> list[str]:
+    """Name the pairs that are neither trained nor measured on: edits of sealed answers, prompts near both sides."""
+    used = {pair.id for pair in (*collected.training, *collected.sealed)}
+    return sorted({pair.id for pair in collected.pairs.pairs} - used)
+
+
+def in_words(collected: Collected) -> str:
+    """Say in one line what came of the votes."""
     agreed, outcomes = collected.agreement, collected.pairs.outcomes
     decided = outcomes.get("A", 0) + outcomes.get("B", 0)
     rest = ", ".join(f"{count} {name}" for name, count in outcomes.items() if name not in ("A", "B"))
