@@ -6,14 +6,16 @@ from .argilla import Argilla
 from .files import read_items, read_pairs, read_votes, write_rows
 from .form import FormSettings
 from .item import Candidate, Item, Message, Origin
+from .migrate import Migrated, migrate, restore
 from .pair import PreferencePair
-from .pull import Pulled, pull
+from .pull import Pulled, pull, with_seconds
 from .queue import Pushed, Queue, QueueStatus, find_queue, open_queue, push, queue_status
 from .rankings import originals, pairwise
 from .replay import replay
-from .sealed import Sealed, open_seal, read_sealed, refuse_sealed, seal, split_pairs
+from .sealed import Sealed, find_sealed, open_seal, read_openings, read_sealed, refuse_sealed, seal, split_pairs
 from .settings import CollectSettings
 from .sides import read_side_key
+from .skills import Share, Shares, share_out
 from .verdict import Pairs, Verdict, make_pairs, verdict
 from .vote import Vote
 
@@ -26,6 +28,7 @@ __all__ = [
     "FormSettings",
     "Item",
     "Message",
+    "Migrated",
     "Origin",
     "Pairs",
     "Person",
@@ -35,14 +38,18 @@ __all__ = [
     "Queue",
     "QueueStatus",
     "Sealed",
+    "Share",
+    "Shares",
     "Verdict",
     "Vote",
     "agreement",
     "check_names",
     "ensure_annotators",
     "find_queue",
+    "find_sealed",
     "invite",
     "make_pairs",
+    "migrate",
     "open_queue",
     "open_seal",
     "originals",
@@ -51,6 +58,7 @@ __all__ = [
     "push",
     "queue_status",
     "read_items",
+    "read_openings",
     "read_pairs",
     "read_people",
     "read_sealed",
@@ -58,8 +66,11 @@ __all__ = [
     "read_votes",
     "refuse_sealed",
     "replay",
+    "restore",
     "seal",
+    "share_out",
     "split_pairs",
     "verdict",
+    "with_seconds",
     "write_rows",
 ]

@@ -25,6 +25,8 @@ class PreferencePair:
     vote_ids: tuple[str, ...]
     kind: PairKind = "vote"
     tags: tuple[str, ...] = ()
+    sealed: bool = False
+    """Set apart for evaluation: refused wherever pairs are trained on or given away for training."""
 
     @property
     def id(self) -> str:

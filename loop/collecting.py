@@ -14,20 +14,16 @@ from ..collect import (
     Pulled,
     Pushed,
     Sealed,
+    Shares,
     agreement,
-    find_queue,
     make_pairs,
-    open_queue,
     originals,
     pairwise,
-    pull,
-    push,
-    queue_status,
     read_items,
     read_sealed,
     read_votes,
-    replay,
     seal,
+    share_out,
     split_pairs,
     write_rows,
 )
@@ -36,6 +32,7 @@ from ..home import home
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .folder import collected_file, read_run_items, side_key
+from .queues import Opened, pull_queues, push_queues, queues_status, replay_queues, run_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +73,9 @@ def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
     """Set prompts apart, then show the items in Argilla."""
     with timed(run, "push") as summary:
         items, sealed = set_apart(run, recipe)
-        queue = open_queue(argilla, recipe.collect)
-        pushed = push(argilla, queue, items, side_key(run), progress=progress)
-        write_json(
-            collected_file(run, "push.json"),
-            {"argilla": argilla.url} | asdict(queue) | {"form": queue.form.model_dump()} | asdict(pushed),
-        )
+        pushed, opened = push_queues(argilla, recipe, items, side_key(run), progress)
+        queues = [asdict(one.queue) | {"form": one.queue.form.model_dump(mode="json")} for one in opened]
+        write_json(collected_file(run, "push.json"), {"argilla": argilla.url, "queues": queues} | asdict(pushed))
         summary.append(
             f"{pushed.added} items pushed, {pushed.already_there} already there, {len(pushed.refused)} refused, "
             f"{len(sealed.prompt_ids)} of {len(sealed.prompts)} prompts sealed"
@@ -117,7 +111,7 @@ def replay_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress 
         raise UserError("the recipe has no recorded votes (collect.votes); label in the browser instead")
     with timed(run, "label") as summary:
         votes = read_votes(recipe.collect.votes)
-        done = replay(argilla, find_queue(argilla, recipe.collect), votes, side_key(run), progress=progress)
+        done = replay_queues(argilla, run_shares(run, recipe), votes, side_key(run), progress)
         summary.append(f"{done} recorded votes of {len({vote.annotator for vote in votes})} annotators replayed")
     return done
 
@@ -127,9 +121,8 @@ def await_votes(
 ) -> int:
     """Wait until people have submitted `enough` votes in the browser; asks the server every `pause` seconds."""
     with timed(run, "label") as summary:
-        queue = find_queue(argilla, recipe.collect)
-        wanted = min(enough, queue_status(argilla, queue).total)
-        while (done := sum(queue_status(argilla, queue).submitted.values())) < wanted:
+        wanted = min(enough, sum(status.total for _, status in queues_status(argilla, recipe)))
+        while (done := _submitted(argilla, recipe)) < wanted:
             progress(done, wanted)
             time.sleep(pause)
         progress(done, wanted)
@@ -137,12 +130,16 @@ def await_votes(
     return done
 
 
+def _submitted(argilla: Argilla, recipe: Recipe) -> int:
+    return sum(sum(status.submitted.values()) for _, status in queues_status(argilla, recipe))
+
+
 def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Collected:
     """Read the votes back, measure agreement, and make the pairs."""
     with timed(run, "pull") as summary:
         items, sealed = read_run_items(run), read_sealed(collected_file(run, "sealed.json"))
-        queue = find_queue(argilla, recipe.collect)
-        pulled = pull(argilla, queue, side_key(run), [item.id for item in items], progress=progress)
+        shares = share_out(recipe.collect, items)
+        pulled, opened = pull_queues(run, argilla, shares, progress)
         collected = keep(run, recipe, items, pulled, sealed, queue=queue.name, protocol=queue.protocol)
         summary.append(in_words(collected))
     return collected

@@ -26,7 +26,8 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             raise UserError(f"the adapter was trained on other weights than {base.name} has now; train again")
         sealed = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
         settings = recipe.evaluate.model_dump(mode="json")
-        reason = f"adapter {adapter.sha256[:16]} under evaluation settings {content_hash(settings)}"
+        shown = content_hash([pair.id for pair in sealed])  # new votes on sealed prompts show something new
+        reason = f"adapter {adapter.sha256[:16]} on pairs {shown} under evaluation settings {content_hash(settings)}"
         report = evaluate_adapter(
             adapter.path,
             base,

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..collect import PreferencePair
+from ..collect import PreferencePair, Sealed, find_sealed, refuse_sealed
 from ..models import ModelFolder, load_tokenizer
 from ..runs import Progress, read_json, read_lines, silent, write_json
 from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
@@ -56,6 +56,7 @@ def train_dpo(
     folder: Path,
     progress: Progress = silent,
     resume: bool = True,
+    sealed: Sealed | None = None,
 ) -> Adapter:
     """Train a LoRA adapter on the pairs with TRL's DPOTrainer, and write it with its lineage to `folder`/adapter.
 
@@ -63,11 +64,15 @@ def train_dpo(
     however often the process was killed in between. With `resume`, a finished adapter of the same training is returned
     as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew.
 
+    Sealed pairs are refused: those that are marked so, and those whose prompt is in the sealed set (`sealed`, or that
+    of the run that `folder` lies in) or near to it.
+
     Raises:
-        Problems: the preflight found the data unfit, or packages are missing.
+        Problems: sealed pairs are among these, the preflight found the data unfit, or packages are missing.
         UserError: a setting does not fit the model.
     """
     refuse_missing_packages(settings)
+    refuse_sealed(pairs, sealed or find_sealed(folder))
     ordered, tokenizer = in_training_order(pairs), load_tokenizer(base.path)
     checked = preflight(ordered, settings, tokenizer)
     write_json(folder / "preflight.json", checked.as_json())
