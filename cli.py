@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import collect, server
+from .commands import collect, sampling, server
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
 from .console import facts, log_to_stderr, progress_bar, result, result_json, say, table
 from .errors import UserError
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+collect.app.add_typer(sampling.app)
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
 

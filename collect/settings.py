@@ -7,6 +7,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from .form import FormSettings
+from .policy import PairSettings
+from .selection import SelectSettings
+from .suggestions import SuggestionSettings
+from .writers import SampleSettings
 
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_\-]*$"
 SkillName = Annotated[str, StringConstraints(pattern=NAME, max_length=60)]
@@ -23,7 +27,6 @@ class SkillSettings(BaseModel, extra="forbid", frozen=True):
     """Argilla's workspace, where only some people shall see this queue; else the recipe's."""
     annotators: tuple[str, ...] = ()
     """User names of the people who label it, for `prefloop collect invite` without names."""
-
 
 
 class CollectSettings(BaseModel, extra="forbid", frozen=True):
@@ -49,8 +52,18 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """Share of the distinct prompts set apart before anyone labels."""
     sealed_seed: int = 0
     """Which prompts those are."""
-    min_margin: int = Field(1, ge=1)
-    """A pair needs at least this many votes more for its winner than for anything else."""
+    pairs: PairSettings = PairSettings()
+    """How votes become preference pairs."""
+    price_per_hour: float | None = Field(None, gt=0)
+    """What an hour of labelling costs, so that the quality report can say what a pair costs and what more would."""
+    currency: str = Field("EUR", min_length=1, max_length=8)
+    """The currency of that price."""
+    sample: SampleSettings | None = None
+    """Candidate answers by models, for `prefloop collect sample`; `items` is then written by `collect select`."""
+    select: SelectSettings = SelectSettings()
+    """Which of the sampled pairs people are asked about."""
+    suggestions: SuggestionSettings | None = None
+    """Show a scorer's choice with a random share of the items."""
 
     @field_validator("skills")
     @classmethod
