@@ -110,7 +110,8 @@ def invite(
         for workspace in set(workspaces.values())
     }
     for person in people:
-        user, password = users.get(person.username), secrets.token_urlsafe(12)
+        user = users.get(person.username)
+        password: str | None = secrets.token_urlsafe(12)
         if user is None:
             body = {"username": person.username, "first_name": person.name or person.username}
             user = argilla.call("POST", "/users", body=body | {"password": password, "role": person.role})

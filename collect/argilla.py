@@ -54,6 +54,15 @@ class Argilla:
             answer.raise_for_status()
             return answer.json()
 
+    def post_unless_there(self, path: str, body: object) -> Any:
+        """Make something; return its JSON, or None where it is there already (HTTP 409) and was left as it is."""
+        with self._translated("POST", path):
+            answer = self._http.post(path, json=body)
+            if answer.status_code == 409:
+                return None
+            answer.raise_for_status()
+            return answer.json()
+
     def items(self, path: str) -> list[Json]:
         """Return the `items` of a listing."""
         return list(self.call("GET", path)["items"])

@@ -57,7 +57,7 @@ def pull(argilla: Argilla, queue: Queue, key: bytes, known: Sequence[str], *, pr
         responses = row.get("responses") or []
         unanswered += not responses
         votes += [_vote(response, row["external_id"], queue, key, names) for response in responses]
-    return Pulled(tuple(_timed(votes)), read, unanswered, tuple(foreign))
+    return Pulled(tuple(with_seconds(votes)), read, unanswered, tuple(foreign))
 
 
 def _vote(response: Json, item_id: str, queue: Queue, key: bytes, names: dict[str, str]) -> Vote:
@@ -83,8 +83,8 @@ def _vote(response: Json, item_id: str, queue: Queue, key: bytes, names: dict[st
     )
 
 
-def _timed(votes: list[Vote]) -> list[Vote]:
-    """Fill in the seconds between an annotator's consecutive answers, breaks left out."""
+def with_seconds(votes: Sequence[Vote]) -> list[Vote]:
+    """Fill in the seconds between an annotator's consecutive answers, breaks left out; order by item and annotator."""
     timed, previous = [], dict[str, datetime]()
     for vote in sorted(votes, key=lambda vote: (vote.inserted_at, vote.id)):
         now = datetime.fromisoformat(vote.inserted_at)

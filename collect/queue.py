@@ -8,6 +8,7 @@ versions of one queue are never taken for another queue.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..errors import UserError
 from ..runs import Progress, silent
@@ -101,21 +102,41 @@ def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
     return as_queue(found, settings)
 
 
-def push(argilla: Argilla, queue: Queue, items: Sequence[Item], key: bytes, *, progress: Progress = silent) -> Pushed:
+def push(
+    argilla: Argilla,
+    queue: Queue,
+    items: Sequence[Item],
+    key: bytes,
+    *,
+    answers: Mapping[str, Sequence[Json]] = MappingProxyType({}),
+    progress: Progress = silent,
+) -> Pushed:
     """Add the items that the queue does not show yet.
 
     Items are known by content hash, so pushing twice, or again after a kill at any point, adds nothing twice; records
     that are there are never written to, so no answer can be lost.
+
+    Args:
+        argilla: connected as an owner.
+        queue: where to.
+        items: what to show.
+        key: the side key, which decides in which order an item's candidates are shown.
+        answers: Argilla responses that new records are made with, by item id; records already there get none.
+        progress: called with new items added and new items in all.
+
+    Raises:
+        UserError: the queue was filled with another side key, by which its answers would be taken for their opposites.
     """
     refused = tuple((item.id, reason) for item in items if (reason := unshowable(item, queue.form)))
-    there = {row["external_id"] for row, _ in argilla.records(queue.id, responses=False)}
+    there = {row["external_id"]: row["fields"] for row, _ in argilla.records(queue.id, responses=False)}
     bad = {item_id for item_id, _ in refused}
-    new = [item for item in items if item.id not in there and item.id not in bad]
+    rows = {item.id: _row(item, queue, key) for item in items if item.id not in bad}
+    _refuse_other_key(queue, rows, there)
+    new = [row | _answered(answers.get(item_id)) for item_id, row in rows.items() if item_id not in there]
     for done, batch in enumerate(batches(new, BULK_RECORDS // 5)):
-        rows = [record(item, shown_order(key, item.id, queue.form.candidates), queue.form) for item in batch]
-        argilla.call("POST", f"/datasets/{queue.id}/records/bulk", body={"items": rows})
+        argilla.call("POST", f"/datasets/{queue.id}/records/bulk", body={"items": batch})
         progress(min(len(new), (done + 1) * BULK_RECORDS // 5), len(new))
-    return Pushed(len(new), len(items) - len(new) - len(refused), refused)
+    return Pushed(len(new), len(rows) - len(new), refused)
 
 
 def queue_status(argilla: Argilla, queue: Queue) -> QueueStatus:
@@ -160,6 +181,24 @@ def queue_versions(argilla: Argilla, name: str, workspace: str) -> dict[int, Jso
 def version_name(name: str, version: int) -> str:
     """Return the dataset's name of a queue's version."""
     return name if version == 1 else f"{name}.v{version}"
+
+
+def _row(item: Item, queue: Queue, key: bytes) -> Json:
+    return record(item, shown_order(key, item.id, queue.form.candidates), queue.form)
+
+
+def _answered(responses: Sequence[Json] | None) -> Json:
+    return {"responses": list(responses)} if responses else {}
+
+
+def _refuse_other_key(queue: Queue, rows: Mapping[str, Json], there: Mapping[str, Json]) -> None:
+    other = [key for key, row in rows.items() if key in there and row["fields"] != there[key]]
+    if other:
+        raise UserError(
+            f"{len(other)} items in the queue {queue.name!r} show their answers in another order than this run draws "
+            f"(first: {other[0]}): another run filled it, with a side key of its own. Go on in that run (--run), or "
+            "give this recipe a queue of its own (collect.queue)"
+        )
 
 
 def wanted_protocol(settings: CollectSettings) -> str:

@@ -37,9 +37,10 @@ class Shares:
 
 def share_out(settings: CollectSettings, items: Sequence[Item] = ()) -> Shares:
     """Give each item to the first skill whose tag it has, or else to the main queue."""
-    wanting = {item.id: [name for name, skill in settings.skills.items() if (skill.tag or name) in item.tags]
-               for item in items}  # fmt: skip
-    first = {item_id: (names or [None])[0] for item_id, names in wanting.items()}
+    wanting = {
+        item.id: [name for name, skill in settings.skills.items() if (skill.tag or name) in item.tags] for item in items
+    }
+    first = {item_id: names[0] if names else None for item_id, names in wanting.items()}
     rows = tuple(
         Share(
             skill=name,

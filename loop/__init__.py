@@ -11,12 +11,10 @@ from .collecting import (
 )
 from .evaluating import evaluate_run, release_run
 from .queues import migrate_queues, queues_status
-from .sampling import Scored, sample_items, score_pool, select_items
 from .training import check_training, train_adapter
 
 __all__ = [
     "Collected",
-    "Scored",
     "await_votes",
     "check_training",
     "collection_summary",
@@ -28,8 +26,5 @@ __all__ = [
     "queues_status",
     "release_run",
     "replay_votes",
-    "sample_items",
-    "score_pool",
-    "select_items",
     "train_adapter",
 ]

@@ -14,7 +14,6 @@ from ..collect import (
     Pulled,
     Pushed,
     Sealed,
-    Shares,
     agreement,
     make_pairs,
     originals,
@@ -32,7 +31,7 @@ from ..home import home
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .folder import collected_file, read_run_items, side_key
-from .queues import Opened, pull_queues, push_queues, queues_status, replay_queues, run_shares
+from .queues import pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,9 @@ def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
         items, sealed = read_run_items(run), read_sealed(collected_file(run, "sealed.json"))
         shares = share_out(recipe.collect, items)
         pulled, opened = pull_queues(run, argilla, shares, progress)
-        collected = keep(run, recipe, items, pulled, sealed, queue=queue.name, protocol=queue.protocol)
+        write_json(collected_file(run, "queues.json"), queues_summary(shares, opened, pulled))
+        main = opened[0].queue
+        collected = keep(run, recipe, items, pulled, sealed, queue=main.name, protocol=main.protocol)
         summary.append(in_words(collected))
     return collected
 

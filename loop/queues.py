@@ -1,0 +1,149 @@
+"""A run's queues together: one of them for most recipes, one more for each skill."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ..collect import (
+    Argilla,
+    Item,
+    Migrated,
+    Pulled,
+    Pushed,
+    Queue,
+    QueueStatus,
+    Share,
+    Shares,
+    Vote,
+    find_queue,
+    migrate,
+    open_queue,
+    pull,
+    push,
+    queue_status,
+    replay,
+    restore,
+    share_out,
+    with_seconds,
+)
+from ..errors import UserError
+from ..recipe import Recipe
+from ..runs import Progress, Run, silent, timed, write_json
+from .folder import collected_file, read_run_items, side_key
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A queue in Argilla and its part of the items."""
+
+    share: Share
+    queue: Queue
+
+
+def run_shares(run: Run, recipe: Recipe) -> Shares:
+    """Return the queues with the items that were pushed."""
+    return share_out(recipe.collect, read_run_items(run))
+
+
+def push_queues(
+    argilla: Argilla, recipe: Recipe, items: Sequence[Item], key: bytes, progress: Progress = silent
+) -> tuple[Pushed, list[Opened]]:
+    """Push every queue's items; no queue gets any before all of them have proved to be open to them."""
+    shares = share_out(recipe.collect, items).used
+    opened = [Opened(share, open_queue(argilla, share.settings)) for share in shares]
+    pushed, done = list[Pushed](), 0
+    for one in opened:
+        pushed.append(push(argilla, one.queue, one.share.items, key, progress=_part(progress, done, len(items))))
+        done += len(one.share.items)
+    refused = tuple(row for part in pushed for row in part.refused)
+    return Pushed(sum(part.added for part in pushed), sum(part.already_there for part in pushed), refused), opened
+
+
+def find_queues(argilla: Argilla, shares: Shares) -> list[Opened]:
+    """Return the queues that have items, as a push has made them. Raises UserError where one is missing."""
+    return [Opened(share, find_queue(argilla, share.settings)) for share in shares.used]
+
+
+def replay_queues(
+    argilla: Argilla, shares: Shares, votes: Sequence[Vote], key: bytes, progress: Progress = silent
+) -> int:
+    """Answer recorded votes, each in its item's queue; return how many.
+
+    Raises:
+        UserError: a vote's item is in no queue, or Argilla refused a vote.
+    """
+    place = {item.id: share.skill for share in shares.used for item in share.items}
+    opened, main = find_queues(argilla, shares), shares.used[0].skill
+    done = 0
+    for one in opened:
+        mine = [vote for vote in votes if place.get(vote.item_id, main) == one.share.skill]
+        done += replay(argilla, one.queue, mine, key, progress=_part(progress, done, len(votes)))
+    return done
+
+
+def pull_queues(run: Run, argilla: Argilla, shares: Shares, progress: Progress = silent) -> tuple[Pulled, list[Opened]]:
+    """Read every queue's votes. Those that were carried over have the protocol and the times they were given with."""
+    opened, key = find_queues(argilla, shares), side_key(run)
+    known = {item.id for share in shares.rows for item in share.items}
+    parts, done = list[Pulled](), 0
+    for one in opened:
+        mine = [item.id for item in one.share.items]
+        parts.append(pull(argilla, one.queue, key, mine, progress=_part(progress, done, len(known))))
+        done += len(mine)
+    votes = restore([vote for part in parts for vote in part.votes], collected_file(run, "carried.jsonl"))
+    # Records of an item that went to another queue stay in the one where it was first; its votes were carried over.
+    foreign = [record for part in parts for record in part.foreign]
+    moved = sum(record in known for record in foreign)
+    pulled = Pulled(
+        votes=tuple(with_seconds(votes)),
+        items=sum(part.items for part in parts) - moved,
+        unanswered=sum(part.unanswered for part in parts),
+        foreign=tuple(record for record in foreign if record not in known),
+    )
+    return pulled, opened
+
+
+def queues_summary(shares: Shares, opened: Sequence[Opened], pulled: Pulled) -> dict[str, object]:
+    """Return how many items each queue has, what fell to two of them, and under which protocols votes were given."""
+    rows = [
+        {"queue": one.queue.name, "workspace": one.queue.workspace, "skill": one.share.skill}
+        | {"version": one.queue.version, "protocol": one.queue.protocol, "items": len(one.share.items)}
+        for one in opened
+    ]
+    protocols = dict(Counter(vote.protocol for vote in pulled.votes))
+    return {"queues": rows, "items_of_several_skills": list(shares.several), "votes_by_protocol": protocols}
+
+
+def queues_status(argilla: Argilla, recipe: Recipe) -> list[tuple[Queue, QueueStatus]]:
+    """Ask how far the annotators of each queue are. Raises UserError where there is no queue yet."""
+    found, missing = list[Queue](), list[UserError]()
+    for share in share_out(recipe.collect).rows:
+        try:
+            found.append(find_queue(argilla, share.settings))
+        except UserError as error:
+            missing.append(error)
+    if not found:
+        raise missing[0]
+    return [(queue, queue_status(argilla, queue)) for queue in found]
+
+
+def migrate_queues(
+    run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent, *, carry_votes: bool = True
+) -> list[Migrated]:
+    """Make the versions of the queues that the recipe asks for, and carry the votes over."""
+    with timed(run, "push") as summary:
+        shares = run_shares(run, recipe)
+        ledger = collected_file(run, "carried.jsonl")
+        migrated = migrate(argilla, shares, side_key(run), ledger, carry_votes=carry_votes, progress=progress)
+        write_json(collected_file(run, "migrate.json"), [asdict(row) for row in migrated])
+        summary.append("; ".join(f"{row.queue}: {row.carried} votes carried over" for row in migrated))
+    return migrated
+
+
+def _part(progress: Progress, before: int, everything: int) -> Progress:
+    """Return a progress that counts one queue's work as part of all queues'."""
+
+    def show(done: int, total: int) -> None:
+        progress(min(before + done, everything), everything)
+
+    return show
