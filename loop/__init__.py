@@ -10,21 +10,31 @@ from .collecting import (
     replay_votes,
 )
 from .evaluating import evaluate_run, release_run
+from .exporting import export_run
+from .importing import adopt_votes, import_data
 from .queues import migrate_queues, queues_status
+from .sampling import Scored, sample_items, score_pool, select_items
 from .training import check_training, train_adapter
 
 __all__ = [
     "Collected",
+    "Scored",
+    "adopt_votes",
     "await_votes",
     "check_training",
     "collection_summary",
     "connect",
     "evaluate_run",
+    "export_run",
+    "import_data",
     "migrate_queues",
     "pull_votes",
     "push_items",
     "queues_status",
     "release_run",
     "replay_votes",
+    "sample_items",
+    "score_pool",
+    "select_items",
     "train_adapter",
 ]
