@@ -64,10 +64,11 @@ def collect_pull(recipe: RecipePath, run: RunFolder = None, overrides: Overrides
     with opened.locked(), connect(opened) as argilla, progress_bar("pull") as progress:
         pull_votes(opened, settings, argilla, progress)
     summary = read_json(opened.folder / "collect" / "summary.json")
-    result_json(summary) if as_json else _show_collected(summary)
+    result_json(summary) if as_json else show_collected(summary)
 
 
-def _show_collected(summary: dict[str, Any]) -> None:
+def show_collected(summary: dict[str, Any]) -> None:
+    """Show what a pull, or an adoption of recorded votes, gave."""
     agreed, outcomes = summary["agreement"], summary["outcomes"]
     facts(
         "Collected",

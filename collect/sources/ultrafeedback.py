@@ -21,6 +21,7 @@ from typing import Any
 
 from ...runs import Progress, silent
 from ..item import Item, Message
+from ..sides import other
 from ..vote import Vote
 from .fields import blind, checked_text, conversation, last_answer, maybe_text, text, value, well_formed
 from .imported import About, Imported, Options, Refused, Row, Taken, distinct, gather, vote_id, written_by
@@ -96,7 +97,7 @@ def take_row(row_id: str, row: Row) -> Taken:
         JUDGE,
         side,
         None,
-        criteria=good.ratings,
+        ratings={side: good.ratings, other(side): bad.ratings},
         critique=good.critique,
         id=vote_id(ABOUT.name, row_id),
     )

@@ -1,0 +1,34 @@
+"""The run's training pairs as a data set folder."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..collect import read_items, read_sealed, read_votes
+from ..collect.export import Collection, Exported, ExportSettings, write_export
+from ..collect.sides import read_side_key
+from ..collect.sources import read_source
+from ..recipe import Recipe
+from ..runs import Run, read_json
+from .folder import collected_file, training_pairs
+
+
+def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings) -> Exported:
+    """Write what the run may give away for training. Reads files only, and opens no seal.
+
+    Raises:
+        UserError: nothing was pulled yet, or the folder holds something else.
+        Problems: pairs that must not be trained on.
+    """
+    pairs = training_pairs(run)  # first: it says what comes before an export
+    collection = Collection(
+        items=read_items(collected_file(run, "items.jsonl")),
+        votes=read_votes(collected_file(run, "votes.jsonl")),
+        pairs=pairs,
+        sealed=read_sealed(collected_file(run, "sealed.json")),
+        summary=read_json(collected_file(run, "summary.json")),
+        source=read_source(collected_file(run, "")),
+    )
+    if collection.source is None and recipe.collect.guidelines.exists():
+        settings = replace(settings, guidelines=recipe.collect.guidelines.read_text(encoding="utf-8"))
+    # Drawn and kept (mode 0600) as the side key is: the same run always gives the same pseudonyms.
+    return write_export(folder, collection, settings, read_side_key(collected_file(run, "annotator_key")))
