@@ -12,13 +12,15 @@ from types import MappingProxyType
 
 from ..errors import UserError
 from ..runs import Progress, silent
-from .argilla import BULK_RECORDS, Argilla, Json, batches
+from .argilla import Argilla, Json
 from .form import FormSettings
 from .item import Item
-from .questions import protocol, questions
+from .questions import clicked, protocol, questions
 from .record import fields, record, unshowable
+from .records import add_records, digest, record_digests
 from .settings import CollectSettings
 from .sides import shown_order
+from .suggestions import Suggestion
 
 MAX_GUIDELINES = 10_000
 """Argilla's limit on guidelines, in characters."""
@@ -109,6 +111,7 @@ def push(
     key: bytes,
     *,
     answers: Mapping[str, Sequence[Json]] = MappingProxyType({}),
+    suggestions: Mapping[str, Suggestion] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> Pushed:
     """Add the items that the queue does not show yet.
@@ -122,20 +125,24 @@ def push(
         items: what to show.
         key: the side key, which decides in which order an item's candidates are shown.
         answers: Argilla responses that new records are made with, by item id; records already there get none.
+        suggestions: choices that new records show, by item id; records already there get none.
         progress: called with new items added and new items in all.
 
     Raises:
         UserError: the queue was filled with another side key, by which its answers would be taken for their opposites.
     """
     refused = tuple((item.id, reason) for item in items if (reason := unshowable(item, queue.form)))
-    there = {row["external_id"]: row["fields"] for row, _ in argilla.records(queue.id, responses=False)}
+    there = record_digests(argilla, queue.id)
     bad = {item_id for item_id, _ in refused}
     rows = {item.id: _row(item, queue, key) for item in items if item.id not in bad}
     _refuse_other_key(queue, rows, there)
-    new = [row | _answered(answers.get(item_id)) for item_id, row in rows.items() if item_id not in there]
-    for done, batch in enumerate(batches(new, BULK_RECORDS // 5)):
-        argilla.call("POST", f"/datasets/{queue.id}/records/bulk", body={"items": batch})
-        progress(min(len(new), (done + 1) * BULK_RECORDS // 5), len(new))
+    suggested = _suggested(argilla, queue, suggestions, key)
+    new = [
+        row | _answered(answers.get(item_id)) | suggested.get(item_id, {})
+        for item_id, row in rows.items()
+        if item_id not in there
+    ]
+    add_records(argilla, queue.id, new, progress=progress)
     return Pushed(len(new), len(rows) - len(new), refused)
 
 
@@ -191,8 +198,34 @@ def _answered(responses: Sequence[Json] | None) -> Json:
     return {"responses": list(responses)} if responses else {}
 
 
-def _refuse_other_key(queue: Queue, rows: Mapping[str, Json], there: Mapping[str, Json]) -> None:
-    other = [key for key, row in rows.items() if key in there and row["fields"] != there[key]]
+def _suggested(
+    argilla: Argilla, queue: Queue, suggestions: Mapping[str, Suggestion], key: bytes
+) -> dict[str, Json]:
+    """Return the suggestions as parts of their records: what would be clicked, on the sides as they are shown."""
+    if not suggestions:
+        return {}
+    if queue.form.kind != "pairwise":
+        raise UserError("collect.suggestions are for pairwise forms only; a ranking shows none")
+    asked = {row["name"]: row["id"] for row in argilla.items(f"/datasets/{queue.id}/questions")}["preference"]
+    return {
+        item_id: {
+            "suggestions": [
+                {
+                    "question_id": asked,
+                    "value": clicked(one.choice, shown_order(key, item_id, 2)),
+                    "score": one.score,
+                    "agent": one.agent,
+                    "type": "model",
+                }
+            ]
+        }
+        for item_id, one in suggestions.items()
+        if one.choice != "tie" or queue.form.tie
+    }
+
+
+def _refuse_other_key(queue: Queue, rows: Mapping[str, Json], there: Mapping[str, str]) -> None:
+    other = [key for key, row in rows.items() if key in there and digest(row["fields"]) != there[key]]
     if other:
         raise UserError(
             f"{len(other)} items in the queue {queue.name!r} show their answers in another order than this run draws "

@@ -9,6 +9,7 @@ from .annotators import ensure_annotators
 from .argilla import BULK_RESPONSES, Argilla, Json, batches
 from .questions import answer
 from .queue import Queue
+from .records import record_ids
 from .sides import left_of, shown_order
 from .vote import Vote
 
@@ -21,7 +22,7 @@ def replay(argilla: Argilla, queue: Queue, votes: Sequence[Vote], key: bytes, *,
     Raises:
         UserError: a vote is about an item that the queue does not have, or Argilla refused one.
     """
-    records = {row["external_id"]: row["id"] for row, _ in argilla.records(queue.id, responses=False)}
+    records = record_ids(argilla, queue.id)
     missing = sorted({vote.item_id for vote in votes} - records.keys())
     if missing:
         raise UserError(

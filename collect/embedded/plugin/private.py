@@ -9,10 +9,11 @@ from types import ModuleType
 from argilla_server.api.routes import api_v1
 from fastapi import APIRouter
 
+from . import bulk, changes
 from .access import Member
 
 PREFIX = "/prefloop"
-PARTS: tuple[ModuleType, ...] = ()
+PARTS: tuple[ModuleType, ...] = (bulk, changes)
 
 router = APIRouter()
 

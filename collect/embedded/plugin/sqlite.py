@@ -157,4 +157,6 @@ def number(value: ColumnElement[Any]) -> ColumnElement[float]:
 
 def microseconds(time: ColumnElement[datetime]) -> ColumnElement[int]:
     """Return a time, stored as text with six decimals, as microseconds since 1970."""
-    return cast(func.strftime("%s", time), Integer) * 1_000_000 + cast(func.substr(time, 21, 6), Integer)
+    # Of the whole seconds alone: given the decimals, SQLite rounds up from .9995.
+    seconds = cast(func.strftime("%s", func.substr(time, 1, 19)), Integer)
+    return seconds * 1_000_000 + cast(func.substr(time, 21, 6), Integer)
