@@ -1,12 +1,11 @@
 """What moves votes beside the answers' worth: the side, the length, the hour, haste."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from .agreement import majority
 from .intervals import Figure, share
 from .item import Item, Side
 from .reliability import Check
@@ -62,23 +61,20 @@ def longer_chosen(votes: Iterable[Vote], items: Mapping[str, Item]) -> list[tupl
     return [(vote, vote.choice == side) for vote, side in rows if side and vote.choice in ("A", "B")]
 
 
-def others_longer(votes: Sequence[Vote], items: Mapping[str, Item]) -> list[tuple[Vote, float]]:
-    """Return each A/B vote's choice of the longer answer minus that of the other annotators' majority: -1, 0 or 1.
+def against_habit(checks: Iterable[Check], habit: Callable[[Vote], Side | None]) -> list[tuple[Vote, float]]:
+    """Return how each checked A/B vote leans to a side beyond the majority that it was checked against: -1, 0 or 1.
 
-    Where the longer answer is the better one, everybody prefers it and the difference is 0: only a taste of one's own
-    shows. Votes whose item has no A/B majority of the others can't be compared and are not returned.
+    Where that side really is better, everybody prefers it and the difference is 0: only a habit of one's own shows.
+
+    Args:
+        checks: Against the others' majority; those that expect no A or B are left out.
+        habit: Which side the habit would choose, for example the longer answer's; None where it has no say.
     """
-    by_item: dict[str, Counter[str]] = defaultdict(Counter)
-    for vote in votes:
-        if vote.counts:
-            by_item[vote.item_id][str(vote.choice)] += 1
     rows = []
-    for vote, longer in longer_chosen(votes, items):
-        others = by_item[vote.item_id].copy()
-        others[str(vote.choice)] -= 1
-        expected = majority(others.elements())
-        if expected in ("A", "B"):
-            rows.append((vote, float(longer) - float(expected == longer_side(items[vote.item_id]))))
+    for check in checks:
+        side, vote = habit(check.vote), check.vote
+        if side and vote.choice in ("A", "B") and check.expected in ("A", "B"):
+            rows.append((vote, float(vote.choice == side) - float(check.expected == side)))
     return rows
 
 
@@ -96,10 +92,10 @@ def speed(votes: Sequence[Vote], items: Mapping[str, Item]) -> Speed | None:
 
 
 def least_seconds(item: Item | None) -> float:
-    """Return the time under which nobody has read both answers: their words at `TOO_FAST`, at least `BLINK`."""
+    """Return the time under which nobody has read the answers: their words at `TOO_FAST`, at least `BLINK`."""
     if item is None:
         return BLINK
-    words = len(item.response_a.split()) + len(item.response_b.split())
+    words = sum(len(candidate.response.split()) for candidate in item.candidates)
     return max(BLINK, 60 * words / TOO_FAST)
 
 

@@ -4,12 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import log
 from pathlib import Path
 from typing import Any
 
 from ..errors import Problems
 from ..runs import read_lines
-from .agreement import majority
 from .item import Item, response
 from .sides import other
 from .vote import CHOICES, Vote
@@ -40,29 +40,53 @@ class Check:
     """One counted vote held against a reference: the others' majority, or a gold answer."""
 
     vote: Vote
-    right: bool
+    expected: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the vote is as expected."""
+        return self.vote.choice == self.expected
 
 
-def against_others(votes: Sequence[Vote]) -> list[Check]:
+def against_others(votes: Sequence[Vote], weights: Mapping[str, float] | None = None) -> list[Check]:
     """Hold each counted vote against the majority of the other annotators' votes on its item.
 
-    Votes without such a majority (no other vote, or two choices lead together) can't be checked and are not returned.
+    Votes without such a majority (no other vote, or two choices about even) can't be checked and are not returned.
+
+    Args:
+        votes: Any votes; only counted ones are used.
+        weights: By annotator, above 0 (`log_odds`); 1 for all by default. A choice is the majority where it leads by
+            half a typical vote of those who voted.
     """
     checks = []
     for rows in _counted(votes).values():
-        counts = Counter(vote.choice for vote in rows)
-        for vote in rows:
-            others = counts.copy()
-            others[vote.choice] -= 1
-            expected = majority(str(choice) for choice in others.elements())
-            if expected is not None:
-                checks.append(Check(vote, vote.choice == expected))
+        weigh = [weights[vote.annotator] if weights else 1.0 for vote in rows]
+        totals: dict[str, float] = defaultdict(float)
+        for vote, weight in zip(rows, weigh, strict=True):
+            totals[str(vote.choice)] += weight
+        for vote, weight in zip(rows, weigh, strict=True):
+            others = totals | {str(vote.choice): totals[str(vote.choice)] - weight}
+            (first, most), *rest = sorted(others.items(), key=lambda row: -row[1])
+            if len(rows) > 1 and most - (rest[0][1] if rest else 0.0) > sum(others.values()) / (len(rows) - 1) / 2:
+                checks.append(Check(vote, first))
     return checks
+
+
+def log_odds(model: Aggregated, votes: Sequence[Vote]) -> dict[str, float]:
+    """Return what a vote of each annotator weighs: the log odds of their being right (Nitzan and Paroush 1982).
+
+    The model's accuracies are drawn to their mean by ten votes' worth and kept between 0.51 and 0.95, so that nobody
+    rules and nobody counts against their own word (Int. Econ. Rev. 23, 289-297, for the weights).
+    """
+    counts = Counter(vote.annotator for vote in votes if vote.counts)
+    mean = sum(model.accuracy.get(name, 0.5) * n for name, n in counts.items()) / max(1, sum(counts.values()))
+    drawn = {name: (model.accuracy.get(name, mean) * n + mean * 10) / (n + 10) for name, n in counts.items()}
+    return {name: log(p / (1 - p)) for name, p in ((name, min(0.95, max(0.51, p))) for name, p in drawn.items())}
 
 
 def against_gold(votes: Sequence[Vote], gold: Mapping[str, str]) -> list[Check]:
     """Hold each counted vote on a gold item against its known answer."""
-    return [Check(vote, vote.choice == gold[vote.item_id]) for vote in votes if vote.counts and vote.item_id in gold]
+    return [Check(vote, gold[vote.item_id]) for vote in votes if vote.counts and vote.item_id in gold]
 
 
 def read_choices(path: Path) -> dict[str, str]:

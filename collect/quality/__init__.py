@@ -1,0 +1,6 @@
+"""The quality report: is what people said any good, and what did it cost."""
+
+from .measure import measure
+from .report import Dispute, Finding, Profile, Quality
+
+__all__ = ["Dispute", "Finding", "Profile", "Quality", "measure"]
