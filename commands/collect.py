@@ -55,14 +55,25 @@ def collect_status(recipe: RecipePath, run: RunFolder = None, overrides: Overrid
 
 
 @app.command("pull")
-def collect_pull(recipe: RecipePath, run: RunFolder = None, overrides: Overrides = [], as_json: Json = False) -> None:  # noqa: B006
-    """Read the votes back, measure agreement, and make the pairs."""
+def collect_pull(
+    recipe: RecipePath,
+    run: RunFolder = None,
+    overrides: Overrides = [],  # noqa: B006
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every vote again, not only those that are new or changed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read the votes back, measure agreement, and make the pairs.
+
+    From the embedded Argilla only what changed since the last pull is read; any other Argilla is read as a whole.
+    """
     from ..loop import connect, pull_votes
     from ..runs import read_json
 
     settings, opened = open_recipe(recipe, run, overrides)
     with opened.locked(), connect(opened) as argilla, progress_bar("pull") as progress:
-        pull_votes(opened, settings, argilla, progress)
+        pull_votes(opened, settings, argilla, progress, full=full)
     summary = read_json(opened.folder / "collect" / "summary.json")
     result_json(summary) if as_json else show_collected(summary)
 

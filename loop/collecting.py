@@ -133,12 +133,14 @@ def _submitted(argilla: Argilla, recipe: Recipe) -> int:
     return sum(sum(status.submitted.values()) for _, status in queues_status(argilla, recipe))
 
 
-def pull_votes(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent) -> Collected:
-    """Read the votes back, measure agreement, and make the pairs."""
+def pull_votes(
+    run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent, *, full: bool = False
+) -> Collected:
+    """Read the votes back (only what changed, unless `full`), measure agreement, and make the pairs."""
     with timed(run, "pull") as summary:
         items, sealed = read_run_items(run), read_sealed(collected_file(run, "sealed.json"))
         shares = share_out(recipe.collect, items)
-        pulled, opened = pull_queues(run, argilla, shares, progress)
+        pulled, opened = pull_queues(run, argilla, shares, progress, full=full)
         write_json(collected_file(run, "queues.json"), queues_summary(shares, opened, pulled))
         main = opened[0].queue
         collected = keep(run, recipe, items, pulled, sealed, queue=main.name, protocol=main.protocol)

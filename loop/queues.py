@@ -81,14 +81,18 @@ def replay_queues(
     return done
 
 
-def pull_queues(run: Run, argilla: Argilla, shares: Shares, progress: Progress = silent) -> tuple[Pulled, list[Opened]]:
-    """Read every queue's votes. Those that were carried over have the protocol and the times they were given with."""
+def pull_queues(
+    run: Run, argilla: Argilla, shares: Shares, progress: Progress = silent, *, full: bool = False
+) -> tuple[Pulled, list[Opened]]:
+    """Read every queue's votes, if not `full` only what changed where the server can tell. Those that were carried over have the protocol and the times they were given with."""
     opened, key = find_queues(argilla, shares), side_key(run)
     known = {item.id for share in shares.rows for item in share.items}
     parts, done = list[Pulled](), 0
     for one in opened:
         mine = [item.id for item in one.share.items]
-        parts.append(pull(argilla, one.queue, key, mine, progress=_part(progress, done, len(known))))
+        mirror = collected_file(run, f"mirror-{one.queue.id}.jsonl")
+        part = _part(progress, done, len(known))
+        parts.append(pull(argilla, one.queue, key, mine, mirror=mirror, full=full, progress=part))
         done += len(mine)
     votes = restore([vote for part in parts for vote in part.votes], collected_file(run, "carried.jsonl"))
     # Records of an item that went to another queue stay in the one where it was first; its votes were carried over.
@@ -99,6 +103,8 @@ def pull_queues(run: Run, argilla: Argilla, shares: Shares, progress: Progress =
         items=sum(part.items for part in parts) - moved,
         unanswered=sum(part.unanswered for part in parts),
         foreign=tuple(record for record in foreign if record not in known),
+        responses_read=sum(part.responses_read for part in parts),
+        incremental=any(part.incremental for part in parts),
     )
     return pulled, opened
 
