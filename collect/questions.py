@@ -6,7 +6,8 @@ from typing import Any
 from .argilla import Json
 from .form import FormSettings
 from .item import LETTERS, content_hash
-from .record import fields
+from .page import VERSION
+from .record import fields, on_page
 from .vote import CHOICES, Choice, Vote
 
 STRENGTHS = {4: "Significantly better", 3: "Better", 2: "Slightly better", 1: "Negligibly better, or unsure"}
@@ -34,22 +35,23 @@ def questions(form: FormSettings) -> list[Json]:
 
 def protocol(form: FormSettings, guidelines: str) -> str:
     """Return the content hash of all that annotators are shown beside the items."""
-    return content_hash([fields(form), questions(form), guidelines])
+    looks = ["page", VERSION, form.layout, form.markdown] if on_page(form) else fields(form)
+    return content_hash([looks, questions(form), guidelines])
 
 
 def answer(vote: Vote) -> Json:
     """Return the vote as the values of an Argilla response."""
     order = _order(vote)
     values: Json = {}
-    clicked = _clicked(vote.choice, order)
+    chosen = clicked(vote.choice, order)
     if vote.ranking is not None:
         values["ranking"] = [
             {"value": str(place), "rank": rank}
             for place, letter in enumerate(order, 1)
             if (rank := vote.ranking[LETTERS.index(letter)]) is not None
         ]
-    elif clicked:
-        values["preference"] = clicked
+    elif chosen:
+        values["preference"] = chosen
     if vote.strength is not None:
         values["strength"] = str(vote.strength)
     values |= {CRITERION + name: rating for name, rating in vote.criteria.items()}
@@ -97,7 +99,8 @@ def _order(vote: Vote) -> str:
     return vote.order or ("BA" if vote.left == "B" else "AB")
 
 
-def _clicked(choice: Choice | None, order: str) -> str | None:
+def clicked(choice: Choice | None, order: str) -> str | None:
+    """Return the option of the main question that says so on these sides, None for no choice and a skip."""
     if choice in (None, "skip"):
         return None
     if choice in ("A", "B"):

@@ -26,12 +26,14 @@ from ..collect import (
     split_pairs,
     write_rows,
 )
+from ..collect.arms import arms
 from ..errors import UserError
 from ..home import home
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .folder import collected_file, read_run_items, side_key
 from .queues import pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
+from .suggesting import effect_of_suggestions
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
     """Set prompts apart, then show the items in Argilla."""
     with timed(run, "push") as summary:
         items, sealed = set_apart(run, recipe)
-        pushed, opened = push_queues(argilla, recipe, items, side_key(run), progress)
+        pushed, opened = push_queues(run, argilla, recipe, items, progress)
         queues = [asdict(one.queue) | {"form": one.queue.form.model_dump(mode="json")} for one in opened]
         write_json(collected_file(run, "push.json"), {"argilla": argilla.url, "queues": queues} | asdict(pushed))
         summary.append(
@@ -161,6 +163,8 @@ def keep(
     write_rows(collected_file(run, "pairs.jsonl"), training)
     write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
     summary = collection_summary(collected, sealed, queue=queue, protocol=protocol)
+    summary |= {"suggestion_effect": effect_of_suggestions(run, pulled.votes)}
+    summary |= {"arms": [asdict(arm) for arm in arms(items, pulled.votes, pairs.left_out)]}
     write_json(collected_file(run, "summary.json"), summary)
     return collected
 

@@ -1,13 +1,16 @@
 """A run's queues together: one of them for most recipes, one more for each skill."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from ..collect import (
+    Annotator,
     Argilla,
     Item,
     Migrated,
+    Person,
     Pulled,
     Pushed,
     Queue,
@@ -15,12 +18,18 @@ from ..collect import (
     Share,
     Shares,
     Vote,
+    check_names,
+    ensure_workspace,
     find_queue,
+    invite,
     migrate,
     open_queue,
     pull,
     push,
     queue_status,
+    read_guidelines,
+    read_items,
+    read_people,
     replay,
     restore,
     share_out,
@@ -30,6 +39,7 @@ from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .folder import collected_file, read_run_items, side_key
+from .suggesting import mark_seen, suggestions_to_show
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +50,33 @@ class Opened:
     queue: Queue
 
 
+def check_push(recipe: Recipe) -> None:
+    """Read all files that a push reads, so that what is wrong in them is said before a server is asked for anything.
+
+    Raises:
+        UserError: a file can't be read, or guidelines are too long for Argilla.
+        Problems: everything that is wrong with the items.
+    """
+    for share in share_out(recipe.collect, read_items(recipe.collect.items)).used:
+        read_guidelines(share.settings)
+
+
 def run_shares(run: Run, recipe: Recipe) -> Shares:
     """Return the queues with the items that were pushed."""
     return share_out(recipe.collect, read_run_items(run))
 
 
 def push_queues(
-    argilla: Argilla, recipe: Recipe, items: Sequence[Item], key: bytes, progress: Progress = silent
+    run: Run, argilla: Argilla, recipe: Recipe, items: Sequence[Item], progress: Progress = silent
 ) -> tuple[Pushed, list[Opened]]:
     """Push every queue's items; no queue gets any before all of them have proved to be open to them."""
     shares = share_out(recipe.collect, items).used
     opened = [Opened(share, open_queue(argilla, share.settings)) for share in shares]
-    pushed, done = list[Pushed](), 0
+    pushed, done, key = list[Pushed](), 0, side_key(run)
+    suggestions = suggestions_to_show(run, recipe, items)
     for one in opened:
-        pushed.append(push(argilla, one.queue, one.share.items, key, progress=_part(progress, done, len(items))))
+        part = _part(progress, done, len(items))
+        pushed.append(push(argilla, one.queue, one.share.items, key, suggestions=suggestions, progress=part))
         done += len(one.share.items)
     refused = tuple(row for part in pushed for row in part.refused)
     return Pushed(sum(part.added for part in pushed), sum(part.already_there for part in pushed), refused), opened
@@ -99,7 +122,7 @@ def pull_queues(
     foreign = [record for part in parts for record in part.foreign]
     moved = sum(record in known for record in foreign)
     pulled = Pulled(
-        votes=tuple(with_seconds(votes)),
+        votes=mark_seen(run, with_seconds(votes)),
         items=sum(part.items for part in parts) - moved,
         unanswered=sum(part.unanswered for part in parts),
         foreign=tuple(record for record in foreign if record not in known),
@@ -131,6 +154,37 @@ def queues_status(argilla: Argilla, recipe: Recipe) -> list[tuple[Queue, QueueSt
     if not found:
         raise missing[0]
     return [(queue, queue_status(argilla, queue)) for queue in found]
+
+
+def find_people(recipe: Recipe, names: Sequence[str], file: Path | None) -> list[Person]:
+    """Return who is to be invited: the people named, those in a file, or else those that the recipe's skills name.
+
+    Raises:
+        UserError: there are none, or the file can't be read.
+        Problems: everything that is wrong with the names or in the file.
+    """
+    if names and file:
+        raise UserError("name people or give a file of them (--from), not both")
+    if file:
+        return read_people(file, tuple(recipe.collect.skills))
+    skills: dict[str, list[str]] = {name: [] for name in names}
+    for skill, its in recipe.collect.skills.items() if not names else ():
+        for name in its.annotators:
+            skills.setdefault(name, []).append(skill)
+    if not skills:
+        raise UserError("nobody to invite: name people, or a CSV file of them (--from people.csv)")
+    check_names(list(skills))
+    return [Person(name, skills=tuple(its)) for name, its in skills.items()]
+
+
+def invite_people(
+    argilla: Argilla, recipe: Recipe, people: Sequence[Person], *, reset_password: bool = False
+) -> Iterator[Annotator]:
+    """Make accounts and let them into their queues' workspaces, one after the other."""
+    wanted = {skill for person in people for skill in person.skills or (None,)}
+    shares = [share for share in share_out(recipe.collect).rows if share.skill in wanted]
+    workspaces = {share.skill: ensure_workspace(argilla, share.settings.workspace) for share in shares}
+    yield from invite(argilla, people, workspaces, reset_password=reset_password)
 
 
 def migrate_queues(
