@@ -78,8 +78,8 @@ class Reading:
     mirror: Mirror
     responses_read: int
     """Responses that the server sent; all of them unless `incremental`."""
-    incremental: bool
-    """Whether only what had changed was read."""
+    incremental: bool | None
+    """Whether only what had changed was read; None where the server can't tell what changed."""
 
 
 def read_mirror(
@@ -102,7 +102,7 @@ def read_mirror(
     """
     if "changes" not in features(argilla):
         mirror = _scan(argilla, dataset_id, progress)
-        return Reading(mirror, len(mirror.responses), incremental=False)
+        return Reading(mirror, len(mirror.responses), incremental=None)
     old = Mirror({}, {}) if full or file is None else _load(file)
     path = f"/prefloop/datasets/{dataset_id}"
     # Responses first: none can then be of a record that was pushed after the records were read.

@@ -33,8 +33,8 @@ class Pulled:
     """Ids of records that prefloop did not push; they are left out."""
     responses_read: int = 0
     """Responses that the server sent; all of them unless `incremental`."""
-    incremental: bool = False
-    """Whether only what had changed since the last pull was read."""
+    incremental: bool | None = False
+    """Whether only what had changed since the last pull was read; None where the server can't tell what changed."""
 
     @property
     def statuses(self) -> dict[Status, int]:

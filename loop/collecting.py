@@ -204,6 +204,10 @@ def in_words(collected: Collected) -> str:
     decided = outcomes.get("A", 0) + outcomes.get("B", 0)
     rest = ", ".join(f"{count} {name}" for name, count in outcomes.items() if name not in ("A", "B"))
     words = [f"{len(collected.pulled.votes)} votes, {decided} items decided" + (f" ({rest})" if rest else "")]
+    if collected.pulled.incremental:
+        words.append(f"{collected.pulled.responses_read} of the votes read, the others had not changed")
+    elif collected.pulled.incremental is None:
+        words.append("all votes read, as a stock Argilla cannot tell what changed")
     if agreed.pairwise is not None and agreed.pairwise_interval is not None:
         low, high = agreed.pairwise_interval
         words.append(f"two votes agree in {agreed.pairwise:.0%} ({low:.0%} to {high:.0%})")

@@ -107,7 +107,10 @@ def replay_queues(
 def pull_queues(
     run: Run, argilla: Argilla, shares: Shares, progress: Progress = silent, *, full: bool = False
 ) -> tuple[Pulled, list[Opened]]:
-    """Read every queue's votes, if not `full` only what changed where the server can tell. Those that were carried over have the protocol and the times they were given with."""
+    """Read every queue's votes; only what changed where the server can tell, unless `full`.
+
+    Votes that were carried over have the protocol and the times they were given with.
+    """
     opened, key = find_queues(argilla, shares), side_key(run)
     known = {item.id for share in shares.rows for item in share.items}
     parts, done = list[Pulled](), 0
@@ -127,7 +130,7 @@ def pull_queues(
         unanswered=sum(part.unanswered for part in parts),
         foreign=tuple(record for record in foreign if record not in known),
         responses_read=sum(part.responses_read for part in parts),
-        incremental=any(part.incremental for part in parts),
+        incremental=max((part.incremental for part in parts), key=bool),
     )
     return pulled, opened
 
