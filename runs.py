@@ -28,6 +28,9 @@ PHASES = ("push", "label", "pull", "train", "evaluate", "release")
 REPEATABLE = {"evaluate": "evaluate", "publish": "release"}
 """Sections of a recipe that may change within a run, and the first phase that is then out of date."""
 
+MIGRATABLE = ("collect.form", "collect.guidelines", "collect.min_votes", "collect.skills")
+"""Settings that change within a run by `prefloop collect migrate` only: people may have labelled by them."""
+
 
 class Progress(Protocol):
     """Called with how much is done and how much there is, in any unit that grows evenly with time."""
@@ -151,8 +154,14 @@ class Run:
             yield
 
 
-def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False) -> Run:
+def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False, migrating: bool = False) -> Run:
     """Open a run for this resolved recipe, new or to be resumed.
+
+    Args:
+        folder: the run's.
+        recipe: resolved.
+        overwrite: throw a run that is there away.
+        migrating: take a recipe that shows items otherwise (`MIGRATABLE`); whoever asks for it carries the votes over.
 
     Raises:
         UserError: the folder holds a run of another recipe, or something that is no run.
@@ -163,7 +172,7 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False) -
 
         shutil.rmtree(folder)
     if saved.exists():
-        _adopt(Run(folder), recipe)
+        _adopt(Run(folder), recipe, migrating)
     elif folder.exists() and any(path.name != ".lock" for path in folder.iterdir()):
         raise UserError(f"{folder} is not empty and is not a prefloop run; choose another --run folder")
     else:
@@ -171,11 +180,16 @@ def open_run(folder: Path, recipe: dict[str, Any], *, overwrite: bool = False) -
     return Run(folder)
 
 
-def _adopt(run: Run, recipe: dict[str, Any]) -> None:
+def _adopt(run: Run, recipe: dict[str, Any], migrating: bool) -> None:
     """Take the recipe for this run if only what can be done again at little cost has changed."""
     saved = run.folder / "recipe.json"
     changed = sorted(_differences(read_json(saved), recipe))
-    fixed = [key for key in changed if key.partition(".")[0] not in REPEATABLE]
+    fixed = [key for key in changed if key.partition(".")[0] not in REPEATABLE and not (migrating and _migratable(key))]
+    if fixed and all(_migratable(key) for key in fixed):
+        raise UserError(
+            f"{run.folder} shows annotators other questions than this recipe (changed: {', '.join(fixed)}); "
+            "`prefloop collect migrate` makes the next version of the queue and carries the votes over"
+        )
     if fixed:
         raise UserError(
             f"{run.folder} already holds a run of another recipe (changed: {', '.join(fixed)}); "
@@ -183,7 +197,11 @@ def _adopt(run: Run, recipe: dict[str, Any]) -> None:
         )
     if changed:
         write_json(saved, recipe)
-        run.forget_from(min((REPEATABLE[key.partition(".")[0]] for key in changed), key=PHASES.index))
+        run.forget_from(min((REPEATABLE.get(key.partition(".")[0], "push") for key in changed), key=PHASES.index))
+
+
+def _migratable(key: str) -> bool:
+    return key.startswith(tuple(f"{name}." for name in MIGRATABLE)) or key in MIGRATABLE
 
 
 def reset_peak_memory() -> None:

@@ -9,7 +9,17 @@ from .item import Candidate, Item, Message, Origin
 from .migrate import Migrated, migrate, restore
 from .pair import PreferencePair
 from .pull import Pulled, pull, with_seconds
-from .queue import Pushed, Queue, QueueStatus, find_queue, open_queue, push, queue_status
+from .queue import (
+    Pushed,
+    Queue,
+    QueueStatus,
+    ensure_workspace,
+    find_queue,
+    open_queue,
+    push,
+    queue_status,
+    read_guidelines,
+)
 from .rankings import originals, pairwise
 from .replay import replay
 from .sealed import Sealed, find_sealed, open_seal, read_openings, read_sealed, refuse_sealed, seal, split_pairs
@@ -45,6 +55,7 @@ __all__ = [
     "agreement",
     "check_names",
     "ensure_annotators",
+    "ensure_workspace",
     "find_queue",
     "find_sealed",
     "invite",
@@ -57,6 +68,7 @@ __all__ = [
     "pull",
     "push",
     "queue_status",
+    "read_guidelines",
     "read_items",
     "read_openings",
     "read_pairs",

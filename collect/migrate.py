@@ -98,7 +98,7 @@ def migrate(
         done += len(target.share.items)
         progress(done, total)
     for target in targets:
-        _mark_finished(argilla, target.queue)
+        _finish(argilla, target)
     return results
 
 
@@ -325,11 +325,17 @@ def _ledger_row(queue: Queue, there: Json, vote: Json) -> Json:
     return to | {"from_queue": vote["from_queue"], "vote": vote["vote"]}
 
 
-def _mark_finished(argilla: Argilla, queue: Queue) -> None:
-    dataset = argilla.call("GET", f"/datasets/{queue.id}")
+def _finish(argilla: Argilla, target: Target) -> None:
+    """Take the mark of an unfinished migration away, and have Argilla ask for as many votes as the recipe."""
+    dataset = argilla.call("GET", f"/datasets/{target.queue.id}")
+    body: Json = {}
     if is_unfinished(dataset):
-        metadata = {name: value for name, value in dataset["metadata"].items() if name != "migrating"}
-        argilla.call("PATCH", f"/datasets/{queue.id}", body={"metadata": metadata})
+        body["metadata"] = {name: value for name, value in dataset["metadata"].items() if name != "migrating"}
+    wanted = {"strategy": "overlap", "min_submitted": target.share.settings.min_votes}
+    if dataset["distribution"] != wanted:
+        body["distribution"] = wanted
+    if body:
+        argilla.call("PATCH", f"/datasets/{target.queue.id}", body=body)
 
 
 def _from(progress: Progress, start: int, end: int) -> Progress:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..console import facts, progress_bar, result_json, say, table
+from ..console import facts, progress_bar, result_json, say
 from .options import Json, Overrides, RecipePath, RunFolder, open_recipe
 
 app = typer.Typer(help="Items into a queue, votes and pairs out of it.", no_args_is_help=True)
@@ -13,9 +13,10 @@ app = typer.Typer(help="Items into a queue, votes and pairs out of it.", no_args
 @app.command("push")
 def collect_push(recipe: RecipePath, run: RunFolder = None, overrides: Overrides = []) -> None:  # noqa: B006
     """Set prompts apart, then show the items in Argilla. Pushing again adds what is new and touches no answer."""
-    from ..loop import connect, push_items
+    from ..loop import check_push, connect, push_items
 
     settings, opened = open_recipe(recipe, run, overrides)
+    check_push(settings)
     with opened.locked(), connect(opened) as argilla, progress_bar("push") as progress:
         pushed = push_items(opened, settings, argilla, progress)
     facts("Pushed", {"added": pushed.added, "already there": pushed.already_there, "refused": len(pushed.refused)})
@@ -23,35 +24,23 @@ def collect_push(recipe: RecipePath, run: RunFolder = None, overrides: Overrides
         say(f"refused {item_id}: {reason}")
 
 
-@app.command("invite")
-def collect_invite(
-    recipe: RecipePath,
-    names: Annotated[list[str], typer.Argument(help="User names of annotators.", show_default=False)],
-    run: RunFolder = None,
-    overrides: Overrides = [],  # noqa: B006
-) -> None:
-    """Let people label: make their accounts, with passwords shown this once, and add them to the queue's workspace."""
-    from ..collect import ensure_annotators, find_queue
-    from ..loop import connect
-
-    settings, opened = open_recipe(recipe, run, overrides)
-    with connect(opened) as argilla:
-        annotators = ensure_annotators(argilla, find_queue(argilla, settings.collect), names)
-        say(f"They log in at {argilla.url}")
-    table("Annotators", ("user", "password"), [(row.username, row.password or "has one already") for row in annotators])
-
-
 @app.command("status")
 def collect_status(recipe: RecipePath, run: RunFolder = None, overrides: Overrides = [], as_json: Json = False) -> None:  # noqa: B006
-    """Say how far the annotators are."""
-    from ..collect import find_queue, queue_status
-    from ..loop import connect
+    """Say how far the annotators are, queue by queue."""
+    from ..loop import connect, queues_status
 
     settings, opened = open_recipe(recipe, run, overrides)
     with connect(opened) as argilla:
-        status = queue_status(argilla, find_queue(argilla, settings.collect))
-    row = {"items": status.total, "completed": status.completed, "submitted": status.submitted}
-    result_json(row) if as_json else facts(f"Queue {settings.collect.queue}", row)
+        found = queues_status(argilla, settings)
+    rows = {
+        queue.name: {"items": status.total, "completed": status.completed, "submitted": status.submitted}
+        for queue, status in found
+    }
+    if as_json:
+        result_json(rows)
+        return
+    for name, row in rows.items():
+        facts(f"Queue {name}", row)
 
 
 @app.command("pull")

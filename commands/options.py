@@ -17,10 +17,12 @@ Overrides = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
 
 
-def open_recipe(path: Path, folder: Path | None, overrides: list[str]) -> "tuple[Recipe, Run]":
+def open_recipe(
+    path: Path, folder: Path | None, overrides: list[str], *, migrating: bool = False
+) -> "tuple[Recipe, Run]":
     """Read the recipe and open its run, new or to be resumed."""
     from ..recipe import load_recipe, resolved
     from ..runs import open_run
 
     recipe = load_recipe(path, overrides)
-    return recipe, open_run(folder or Path("runs") / recipe.name, resolved(recipe))
+    return recipe, open_run(folder or Path("runs") / recipe.name, resolved(recipe), migrating=migrating)

@@ -12,7 +12,7 @@ from .collecting import (
 from .evaluating import evaluate_run, release_run
 from .exporting import export_run
 from .importing import adopt_votes, import_data
-from .queues import migrate_queues, queues_status
+from .queues import check_push, find_people, invite_people, migrate_queues, queues_status
 from .sampling import Scored, sample_items, score_pool, select_items
 from .training import check_training, train_adapter
 
@@ -21,12 +21,15 @@ __all__ = [
     "Scored",
     "adopt_votes",
     "await_votes",
+    "check_push",
     "check_training",
     "collection_summary",
     "connect",
     "evaluate_run",
     "export_run",
+    "find_people",
     "import_data",
+    "invite_people",
     "migrate_queues",
     "pull_votes",
     "push_items",

@@ -37,7 +37,9 @@ def prefloop(tmp_path):
         (["evaluate", RECIPE], "has no adapter yet"),
         (["publish", RECIPE], "does not exist"),
         (["collect", "pull", RECIPE], "no Argilla to talk to"),
-        (["collect", "push", RECIPE, "--set", "collect.items=none.jsonl"], "no Argilla to talk to"),
+        (["collect", "push", RECIPE, "--set", "collect.items=none.jsonl"], "can't be read"),
+        (["collect", "push", RECIPE, "--set", "collect.guidelines=none.md"], "can't be read"),
+        (["collect", "push", RECIPE], "no Argilla to talk to"),
     ],
     ids=lambda value: " ".join(map(str, value))[:60] if isinstance(value, list) else "",
 )
