@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .argilla import Json
+from .display import fields, on_page
 from .form import FormSettings
 from .item import LETTERS, content_hash
 from .page import VERSION
-from .record import fields, on_page
 from .vote import CHOICES, Choice, Vote
 
 STRENGTHS = {4: "Significantly better", 3: "Better", 2: "Slightly better", 1: "Negligibly better, or unsure"}

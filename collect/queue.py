@@ -13,10 +13,10 @@ from types import MappingProxyType
 from ..errors import UserError
 from ..runs import Progress, silent
 from .argilla import Argilla, Json
+from .display import fields, record, unshowable
 from .form import FormSettings
 from .item import Item
 from .questions import clicked, protocol, questions
-from .record import fields, record, unshowable
 from .records import add_records, digest, record_digests
 from .settings import CollectSettings
 from .sides import shown_order
@@ -198,9 +198,7 @@ def _answered(responses: Sequence[Json] | None) -> Json:
     return {"responses": list(responses)} if responses else {}
 
 
-def _suggested(
-    argilla: Argilla, queue: Queue, suggestions: Mapping[str, Suggestion], key: bytes
-) -> dict[str, Json]:
+def _suggested(argilla: Argilla, queue: Queue, suggestions: Mapping[str, Suggestion], key: bytes) -> dict[str, Json]:
     """Return the suggestions as parts of their records: what would be clicked, on the sides as they are shown."""
     if not suggestions:
         return {}

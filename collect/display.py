@@ -5,6 +5,7 @@ import html
 from .argilla import Json
 from .form import FormSettings
 from .item import LETTERS, Item
+from .page import page, template
 
 MAX_MESSAGE = 20_000
 """Argilla's limit on a chat message, in characters."""
@@ -12,6 +13,9 @@ MAX_MESSAGE = 20_000
 
 def fields(form: FormSettings) -> list[Json]:
     """Return the form's fields in Argilla's own words."""
+    if on_page(form):
+        settings = {"type": "custom", "template": template(), "advanced_mode": True}
+        return [_field("item", "Conversation and answers", settings)]
     prompt = _field("prompt", "Conversation", {"type": "chat", "use_markdown": False})
     answers = [
         _field(f"answer_{place}", f"Answer {place}", {"type": "text", "use_markdown": False})
@@ -28,10 +32,17 @@ def record(item: Item, order: str, form: FormSettings) -> Json:
         order: the candidates' letters in the order shown (`sides.shown_order`).
         form: says how texts are shown.
     """
-    prompt = [{"role": message.role, "content": shown(message.content)} for message in item.prompt]
     texts = [item.candidates[LETTERS.index(letter)].response for letter in order]
+    if on_page(form):
+        return {"external_id": item.id, "fields": {"item": page(item.prompt, texts, form)}, "metadata": {}}
+    prompt = [{"role": message.role, "content": shown(message.content)} for message in item.prompt]
     answers = {f"answer_{place}": shown(text) for place, text in enumerate(texts, 1)}
     return {"external_id": item.id, "fields": {"prompt": prompt, **answers}, "metadata": {}}
+
+
+def on_page(form: FormSettings) -> bool:
+    """Whether items are shown on a page of ours (`page.py`) instead of in Argilla's plain fields."""
+    return form.markdown or form.layout == "side_by_side"
 
 
 def shown(text: str) -> str:
@@ -51,7 +62,7 @@ def unshowable(item: Item, form: FormSettings) -> str | None:
         return "the prompt has no message"
     if any(not message.content for message in item.prompt):
         return "the prompt has an empty message"
-    if any(len(shown(message.content)) > MAX_MESSAGE for message in item.prompt):
+    if not on_page(form) and any(len(shown(message.content)) > MAX_MESSAGE for message in item.prompt):
         return f"a message of the prompt is longer than Argilla's {MAX_MESSAGE} characters"
     texts = {candidate.response for candidate in item.candidates}
     return (
