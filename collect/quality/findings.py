@@ -158,16 +158,16 @@ def _of_all(seen: Evidence, longer: Figure | None, *, by_hand: bool) -> Iterator
         yield Finding(
             "all",
             None,
-            f"The answer shown {side} gets {percent(max(value, 1 - value))} of all votes; sides are drawn by chance, so "
-            "this is habit: ask several people about each item, and remind them to read both answers",
+            f"The answer shown {side} gets {percent(max(value, 1 - value))} of all votes; sides are drawn by chance, "
+            "so this is habit: ask several people about each item, and remind them to read both answers",
         )
     if longer and longer.n >= FEW and (longer.low > 0.5 + GAP / 2 or longer.high < 0.5 - GAP / 2):
-        kind = "longer" if longer.value > 0.5 else "shorter"
+        kind, won = ("longer", longer.value) if longer.value > 0.5 else ("shorter", 1 - longer.value)
         yield Finding(
             "all",
             None,
-            f"The {kind} answer wins {percent(max(longer.value, 1 - longer.value))} of decided items. If length is no "
-            f"merit of its own, a model learns it all the same: compare with the “pick the {kind}” rule when you evaluate",
+            f"The {kind} answer wins {percent(won)} of decided items. If length is no merit of its own, a model learns "
+            f"it all the same: compare with the “pick the {kind}” rule when you evaluate",
         )
     timed = any(vote.seconds is not None for name in seen.names for vote in seen.answered[name])
     if timed and not by_hand:
