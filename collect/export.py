@@ -12,13 +12,13 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..errors import UserError
 from ..runs import read_json, write_json, write_text
+from .data_card import COLUMNS, ORIGIN, ExportSettings, render_card
 from .item import Item, Message, Origin
 from .pair import PreferencePair
 from .rankings import pairwise
@@ -26,28 +26,7 @@ from .sealed import Sealed, refuse_sealed
 from .sources import Source
 from .vote import Vote
 
-TEXTS = {"role": "string", "content": "string"}
-ORIGIN = {"kind": "string", "name": "string", "revision": "string", "row": "string", "sampling": "string"}
-COLUMNS: dict[str, dict[str, Any]] = {
-    "pairs": {
-        "id": "string", "prompt": [TEXTS], "chosen": [TEXTS], "rejected": [TEXTS], "weight": "float64",
-        "kind": "string", "tags": ["string"], "item_id": "string", "prompt_id": "string", "vote_ids": ["string"],
-        "origin_chosen": ORIGIN, "origin_rejected": ORIGIN,
-    },
-    "votes": {
-        "id": "string", "item_id": "string", "annotator": "string", "choice": "string", "left": "string",
-        "status": "string", "strength": "int64", "ranking": ["int64"], "order": "string", "criteria": "string",
-        "ratings": "string", "critique": "string", "edit": "string", "seconds": "float64",
-        "suggestion_seen": "bool", "protocol": "string", "inserted_at": "string", "updated_at": "string",
-    },
-    "items": {
-        "id": "string", "prompt_id": "string", "prompt": [TEXTS],
-        "candidates": [{"response": "string", "origin": ORIGIN}], "tags": ["string"],
-    },
-}  # fmt: skip
-"""The columns of each part and their types; mappings whose keys differ from row to row are JSON text."""
 SOURCE_FIELDS = ("kind", "name", "revision", "licence", "protocol", "files")
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +41,6 @@ class Collection:
     """The counts that a pull wrote."""
     source: Source | None
     """Where the data were imported from, if they were."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSettings:
-    """What the folder says, and which parts it has."""
-
-    name: str
-    task: str
-    license: str
-    languages: tuple[str, ...] = ()
-    guidelines: str = ""
-    """What annotators read; "" where nobody wrote it down."""
-    votes: bool = True
-    items: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +97,7 @@ def _without_sealed(collection: Collection) -> tuple[Collection, dict[str, int]]
     ids = {item.id for item in items}
     votes = [vote for vote in collection.votes if vote.item_id in ids]
     return replace(collection, items=items, votes=votes), {
-        "items with sealed prompts": len(collection.items) - len(items),
+        "items with prompts that are sealed or near a sealed one": len(collection.items) - len(items),
         "votes on them": len(collection.votes) - len(votes),
     }
 
@@ -244,59 +209,15 @@ def _lineage(
 def _card(
     version: str, lineage: Mapping[str, Any], collection: Collection, settings: ExportSettings, key: bytes
 ) -> str:
-    import jinja2
-    import yaml
-
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    template = environment.from_string((files("prefloop.collect") / "data_card.md").read_text(encoding="utf-8"))
-    head = yaml.safe_dump(_head(lineage["rows"], settings), sort_keys=False, allow_unicode=True)
-    annotators = Counter(pseudonym(vote.annotator, key) for vote in collection.votes)
-    return template.render(
-        head=head.strip(),
-        version=version,
-        lineage=lineage,
-        settings=settings,
+    return render_card(
+        version,
+        lineage,
+        settings,
         summary=collection.summary,
         source=collection.source,
-        annotators=sorted(annotators.items()),
-        agreement=collection.summary.get("agreement") or {},
-        kinds=sorted(Counter(pair.kind for pair in collection.pairs).items()),
+        annotators=Counter(pseudonym(vote.annotator, key) for vote in collection.votes),
+        kinds=Counter(pair.kind for pair in collection.pairs),
     )
-
-
-def _head(rows: Mapping[str, int], settings: ExportSettings) -> dict[str, Any]:
-    """Return the card's metadata block: the licence, and each part's file and column types."""
-    configs = [
-        {
-            "config_name": name,
-            **({"default": True} if name == "pairs" else {}),
-            "data_files": [{"split": "train", "path": f"{name}.jsonl"}],
-        }
-        for name in rows
-    ]
-    infos = [{"config_name": name, "features": _features(COLUMNS[name])} for name in rows]
-    size = next((word for limit, word in SIZES if rows["pairs"] < limit), "n>1M")
-    return {
-        "license": settings.license,
-        **({"language": list(settings.languages)} if settings.languages else {}),
-        "pretty_name": settings.name,
-        "size_categories": [size],
-        "tags": ["preference", "dpo", "prefloop", "argilla"],
-        "configs": configs,
-        "dataset_info": infos,
-    }
-
-
-def _features(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return column types in the words of the Hub's metadata block."""
-    return [{"name": name, **_feature(kind)} for name, kind in columns.items()]
-
-
-def _feature(kind: Any) -> dict[str, Any]:
-    if isinstance(kind, list):
-        inner = kind[0]
-        return {"list": inner if isinstance(inner, str) else _features(inner)}
-    return {"struct": _features(kind)} if isinstance(kind, Mapping) else {"dtype": kind}
 
 
 def _version_there(folder: Path) -> str | None:

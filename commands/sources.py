@@ -123,7 +123,7 @@ def collect_export(
     """
     from dataclasses import asdict
 
-    from ..collect.export import ExportSettings
+    from ..collect.data_card import ExportSettings
     from ..loop import export_run
 
     settings, opened = open_recipe(recipe, run, overrides)

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..collect import read_items, read_sealed, read_votes
-from ..collect.export import Collection, Exported, ExportSettings, write_export
+from ..collect.data_card import ExportSettings
+from ..collect.export import Collection, Exported, write_export
 from ..collect.sides import read_side_key
 from ..collect.sources import read_source
 from ..recipe import Recipe

@@ -72,7 +72,7 @@ def name(row: Row, column: str) -> str | None:
 def whole(row: Row, column: str, low: int, high: int) -> int | None:
     """Return a field that is a whole number in a range, or missing."""
     found = value(row, column)
-    if found is None:
+    if found in (None, ""):
         return None
     number = _number(found)
     if number is None or number != int(number) or not low <= number <= high:
@@ -83,7 +83,7 @@ def whole(row: Row, column: str, low: int, high: int) -> int | None:
 def seconds(row: Row, column: str) -> float | None:
     """Return a field that is a length of time in seconds, or missing."""
     found = value(row, column)
-    if found is None:
+    if found in (None, ""):
         return None
     number = _number(found)
     if number is None or number < 0:
@@ -94,7 +94,7 @@ def seconds(row: Row, column: str) -> float | None:
 def moment(row: Row, column: str) -> str:
     """Return a field that is a time (ISO 8601, seconds since 1970, or a datetime) as ISO 8601 in UTC; "" if missing."""
     found = value(row, column)
-    if found is None:
+    if found in (None, ""):
         return ""
     try:
         number = _number(found)
