@@ -6,9 +6,9 @@ that a migration can be killed anywhere and run again. Argilla dates them anew a
 the run's `carried.jsonl` can, and `restore` gives them their own protocol, id and times back.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import UserError
@@ -19,14 +19,13 @@ from .queue import (
     Queue,
     create_dataset,
     ensure_workspace,
-    is_unfinished,
     publish,
     push,
-    queue_versions,
     shown_protocol,
     wanted_protocol,
 )
 from .skills import Share, Shares
+from .versions import VersionName, is_unfinished, queue_versions, version_name
 from .vote import Vote
 
 NOT_OURS = "their item is not among the recipe's"
@@ -54,8 +53,8 @@ class Migrated:
     queue: str
     version: int
     pushed: Pushed
-    sources: tuple[str, ...]
-    """The datasets whose votes were looked at."""
+    sources: list[str] = field(default_factory=list)
+    """The datasets that have votes on its items."""
     carried: int = 0
     """Votes in the new version that were given in an earlier one, those of an earlier migration included."""
     left_out: dict[str, list[str]] = field(default_factory=dict)
@@ -93,12 +92,12 @@ def migrate(
     known = {item.id for share in shares.rows for item in share.items}
     total, done, results = len(known), 0, list[Migrated]()
     for target in targets:
-        shown = _from(progress, done, total)
+        shown = _from(progress, done, len(target.share.items), total)
         results.append(_fill(argilla, target, key, ledger, known, carry_votes, shown))
         done += len(target.share.items)
         progress(done, total)
-    for target in targets:
-        _finish(argilla, target)
+    for target, result in zip(targets, results, strict=True):
+        result.queue = _finish(argilla, target).name
     return results
 
 
@@ -124,12 +123,10 @@ def _targets(argilla: Argilla, shares: Shares) -> list[Target]:
     for share in shares.used:
         workspace = ensure_workspace(argilla, share.settings.workspace)
         versions = queue_versions(argilla, share.settings.queue, workspace)
-        wanted = wanted_protocol(share.settings)
-        row = next((row for row in versions.values() if shown_protocol(row) == wanted), None)
-        if row is None:
-            version = max(versions, default=0) + 1
-            origin = {"migrating": True, "predecessor": versions[version - 1]["name"] if version > 1 else None}
-            row = create_dataset(argilla, share.settings, workspace, version, origin)
+        row = next(iter(versions.values()), None)
+        if row is None or shown_protocol(row) != wanted_protocol(share.settings):
+            name = VersionName(share.settings.queue, max(versions, default=0) + 1, finished=False)
+            row = create_dataset(argilla, share.settings, workspace, name, row["name"] if row else None)
         made.append((share, row))
     family = _family(argilla, shares)
     wanted_ids = {row["id"] for _, row in made}
@@ -145,12 +142,8 @@ def _family(argilla: Argilla, shares: Shares) -> dict[str, Json]:
     names = {share.settings.workspace for share in shares.rows}
     workspaces = [row["id"] for row in argilla.items("/me/workspaces") if row["name"] in names]
     rows = [row for workspace in workspaces for row in argilla.items(f"/me/datasets?workspace_id={workspace}")]
-    return {
-        row["id"]: row
-        for row in rows
-        if row["name"] == base or row["name"].startswith(f"{base}.")
-        if row["status"] == "ready" or is_unfinished(row)
-    }
+    ours = [row for row in rows if row["name"] == base or row["name"].startswith(f"{base}.")]
+    return {row["id"]: row for row in ours if row["status"] == "ready"}
 
 
 def _sources(target: Json, family: Mapping[str, Json], targets: Collection[str]) -> Iterator[Json]:
@@ -168,16 +161,11 @@ def _sources(target: Json, family: Mapping[str, Json], targets: Collection[str])
 
 
 def _stem(row: Json) -> tuple[str, str]:
-    return row["workspace_id"], _unversioned(row["name"])
-
-
-def _unversioned(name: str) -> str:
-    return re.sub(r"\.v\d+$", "", name)
+    return row["workspace_id"], version_name(row["name"]).queue
 
 
 def _version(row: Json) -> int:
-    found = re.search(r"\.v(\d+)$", row["name"])
-    return int(found[1]) if found else 1
+    return version_name(row["name"]).version
 
 
 def _fill(
@@ -189,11 +177,10 @@ def _fill(
     carry_votes: bool,
     progress: Progress,
 ) -> Migrated:
-    result = Migrated(target.queue.name, target.queue.version, Pushed(0, 0, ()), ())
+    result = Migrated(target.queue.name, target.queue.version, Pushed(0, 0, ()))
     carried = {row["to"]: row for row in read_lines(ledger)}
     votes: dict[tuple[str, str], Json] = {}
     if carry_votes:
-        result.sources = tuple(row["name"] for row in target.sources)
         votes = _fitting(argilla, target, known, carried, result)
     answers: dict[str, list[Json]] = {}
     for (item_id, user), vote in votes.items():
@@ -214,7 +201,7 @@ def _fitting(
     asked = {row["name"]: row for row in argilla.items(f"/datasets/{target.queue.id}/questions")}
     wanted, seen, fitting = {item.id for item in target.share.items}, set[tuple[str, str]](), {}
     for source in target.sources:
-        own = _unversioned(source["name"]) == _unversioned(target.queue.name)
+        own = version_name(source["name"]).queue == version_name(target.queue.name).queue
         for record, _ in argilla.records(source["id"], responses=True):
             for vote in record.get("responses") or []:
                 place = (record["external_id"], vote["user_id"])
@@ -223,6 +210,8 @@ def _fitting(
                 if place[0] not in wanted or place in seen:  # another queue's, or a newer version has it
                     continue
                 seen.add(place)
+                if source["name"] not in result.sources:
+                    result.sources.append(source["name"])
                 if (cut := _cut(vote, asked, result)) is not None:
                     fitting[place] = cut | {"from_queue": source["name"], "vote": _given(vote, source, carried)}
     return fitting
@@ -317,7 +306,9 @@ def _answer(argilla: Argilla, queue: Queue, author: Json, record_id: str, vote: 
 def _same(there: Json, vote: Json) -> bool:
     """Whether a response is the vote as it was carried over, and not its author's newer answer."""
     as_given = (there["status"], there["values"] or {}) == (vote["status"], vote["values"])
-    return as_given and there["inserted_at"] == there["updated_at"]
+    # Of responses made together Argilla dates all updates with the first one's time: never after their own.
+    made, changed = (datetime.fromisoformat(there[name]) for name in ("inserted_at", "updated_at"))
+    return as_given and changed <= made
 
 
 def _ledger_row(queue: Queue, there: Json, vote: Json) -> Json:
@@ -325,21 +316,22 @@ def _ledger_row(queue: Queue, there: Json, vote: Json) -> Json:
     return to | {"from_queue": vote["from_queue"], "vote": vote["vote"]}
 
 
-def _finish(argilla: Argilla, target: Target) -> None:
-    """Take the mark of an unfinished migration away, and have Argilla ask for as many votes as the recipe."""
+def _finish(argilla: Argilla, target: Target) -> Queue:
+    """Give a new version its final name, and have Argilla ask for as many votes as the recipe."""
     dataset = argilla.call("GET", f"/datasets/{target.queue.id}")
     body: Json = {}
     if is_unfinished(dataset):
-        body["metadata"] = {name: value for name, value in dataset["metadata"].items() if name != "migrating"}
+        body["name"] = replace(version_name(dataset["name"]), finished=True).dataset
     wanted = {"strategy": "overlap", "min_submitted": target.share.settings.min_votes}
     if dataset["distribution"] != wanted:
         body["distribution"] = wanted
     if body:
-        argilla.call("PATCH", f"/datasets/{target.queue.id}", body=body)
+        dataset = argilla.call("PATCH", f"/datasets/{target.queue.id}", body=body)
+    return replace(target.queue, name=dataset["name"])
 
 
-def _from(progress: Progress, start: int, end: int) -> Progress:
+def _from(progress: Progress, start: int, size: int, everything: int) -> Progress:
     def show(done: int, total: int) -> None:
-        progress(start + done, end)
+        progress(start + size * done // max(total, 1), everything)
 
     return show

@@ -1,11 +1,5 @@
-"""A queue: the Argilla dataset that shows items to annotators. Made once, pushed to as often as one likes.
+"""A queue: the Argilla dataset that shows items to annotators. Made once, pushed to as often as one likes."""
 
-Argilla freezes a published form. When form or guidelines change, `migrate.py` makes the next version of the queue, a
-dataset of its own: `replies`, then `replies.v2`, `replies.v3`. A recipe's queue has no dot in its name, so that the
-versions of one queue are never taken for another queue.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +15,7 @@ from .records import add_records, digest, record_digests
 from .settings import CollectSettings
 from .sides import shown_order
 from .suggestions import Suggestion
+from .versions import VersionName, is_unfinished, queue_versions, version_name
 
 MAX_GUIDELINES = 10_000
 """Argilla's limit on guidelines, in characters."""
@@ -67,24 +62,22 @@ def open_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
     Raises:
         UserError: a queue of this name exists and shows other questions or guidelines.
     """
-    wanted = wanted_protocol(settings)
     workspace = ensure_workspace(argilla, settings.workspace)
-    versions = queue_versions(argilla, settings.queue, workspace)
-    found = next((row for row in versions.values() if shown_protocol(row) == wanted), None)
-    if found is None and versions:
+    newest = next(iter(queue_versions(argilla, settings.queue, workspace).values()), None)
+    if newest is None:
+        newest = create_dataset(argilla, settings, workspace, VersionName(settings.queue), None)
+    if is_unfinished(newest):
+        raise UserError(_half_migrated(newest))
+    if shown_protocol(newest) != wanted_protocol(settings):
         raise UserError(
-            f"the queue {settings.queue!r} in Argilla was published with other questions or guidelines, and people may "
+            f"the queue {newest['name']!r} in Argilla was published with other questions or guidelines, and people may "
             "have answered those; `prefloop collect migrate` makes its next version and carries the votes over"
         )
-    if found is not None and is_unfinished(found):
-        raise UserError(_half_migrated(found))
-    return publish(argilla, settings, found or create_dataset(argilla, settings, workspace, 1, {}))
+    return publish(argilla, settings, newest)
 
 
 def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
-    """Return the queue that a push has made: its newest version with these questions and guidelines.
-
-    Where none has them (the guidelines were edited after the push, say) it is the newest of all.
+    """Return the newest version of the queue that a push or a migration has made.
 
     Raises:
         UserError: there is none, or its migration was stopped half-way.
@@ -92,16 +85,14 @@ def find_queue(argilla: Argilla, settings: CollectSettings) -> Queue:
     workspaces = {row["name"]: row["id"] for row in argilla.items("/me/workspaces")}
     workspace = workspaces.get(settings.workspace)
     versions = queue_versions(argilla, settings.queue, workspace) if workspace else {}
-    if not versions or workspace is None:
+    newest = next(iter(versions.values()), None)
+    if newest is None:
         raise UserError(
             f"there is no queue {settings.queue!r} in workspace {settings.workspace!r} of {argilla.url}; push first"
         )
-    wanted = wanted_protocol(settings)
-    matching = (row for row in versions.values() if shown_protocol(row) == wanted)
-    found = next(matching, next(iter(versions.values())))
-    if is_unfinished(found):
-        raise UserError(_half_migrated(found))
-    return as_queue(found, settings)
+    if is_unfinished(newest):
+        raise UserError(_half_migrated(newest))
+    return as_queue(newest, settings)
 
 
 def push(
@@ -173,23 +164,6 @@ def ensure_workspace(argilla: Argilla, name: str) -> str:
     return str(found[0] if found else argilla.call("POST", "/workspaces", body={"name": name})["id"])
 
 
-def queue_versions(argilla: Argilla, name: str, workspace: str) -> dict[int, Json]:
-    """Return the datasets that are versions of a queue, the newest first."""
-    rows = argilla.items(f"/me/datasets?workspace_id={workspace}")
-    named = {row["name"]: row for row in rows}
-    numbers = [int(found[1]) for row in rows if (found := re.fullmatch(re.escape(name) + r"\.v(\d+)", row["name"]))]
-    return {
-        number: named[version_name(name, number)]
-        for number in sorted({1, *numbers}, reverse=True)
-        if version_name(name, number) in named
-    }
-
-
-def version_name(name: str, version: int) -> str:
-    """Return the dataset's name of a queue's version."""
-    return name if version == 1 else f"{name}.v{version}"
-
-
 def _row(item: Item, queue: Queue, key: bytes) -> Json:
     return record(item, shown_order(key, item.id, queue.form.candidates), queue.form)
 
@@ -242,23 +216,18 @@ def shown_protocol(dataset: Json) -> str:
     return str((dataset.get("metadata") or {}).get("protocol", ""))
 
 
-def is_unfinished(dataset: Json) -> bool:
-    """Whether votes were being carried over into this version when that was stopped."""
-    return bool((dataset.get("metadata") or {}).get("migrating"))
-
-
 def create_dataset(
-    argilla: Argilla, settings: CollectSettings, workspace: str, version: int, metadata: Mapping[str, object]
+    argilla: Argilla, settings: CollectSettings, workspace: str, version: VersionName, predecessor: str | None
 ) -> Json:
     """Make a version of the queue, not published yet."""
-    ours = {"protocol": wanted_protocol(settings), "version": version, "form": settings.form.model_dump(mode="json")}
+    form = {"protocol": wanted_protocol(settings), "form": settings.form.model_dump(mode="json")}
     body = {
-        "name": version_name(settings.queue, version),
+        "name": version.dataset,
         "workspace_id": workspace,
         "guidelines": read_guidelines(settings),
         "allow_extra_metadata": False,
         "distribution": {"strategy": "overlap", "min_submitted": settings.min_votes},
-        "metadata": ours | dict(metadata),
+        "metadata": form | {"version": version.version, "predecessor": predecessor},
     }
     return dict(argilla.call("POST", "/datasets", body=body))
 
@@ -285,7 +254,7 @@ def as_queue(dataset: Json, settings: CollectSettings) -> Queue:
         workspace=settings.workspace,
         workspace_id=dataset["workspace_id"],
         protocol=shown_protocol(dataset),
-        version=int(metadata.get("version", 1)),
+        version=version_name(dataset["name"]).version,
         form=form,
     )
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 KEPT = "has one already"
-SHOWN = 5
-"""So many ids are shown a reason; migrate.json has them all."""
 
 
 @app.command("invite")
@@ -79,26 +77,23 @@ def collect_migrate(
         return
     for row in migrated:
         _show_migrated(row)
+    say(f"Which votes, by id: {opened.folder / 'collect' / 'migrate.json'}")
 
 
 def _show_migrated(row: "Migrated") -> None:
     rows: dict[str, object] = {
         "version": row.version,
-        "from": ", ".join(row.sources) or "nothing",
+        "votes from": ", ".join(row.sources) or "nowhere",
         "items added": row.pushed.added,
         "items already there": row.pushed.already_there,
         "items refused": len(row.pushed.refused),
         "votes carried over": row.carried,
     }
-    rows |= {f"left out: {reason}": _some(ids) for reason, ids in row.left_out.items()}
-    rows |= {f"without their {question}": _some(ids) for question, ids in row.values_left_out.items()}
+    rows |= {f"not carried over: {reason}": len(ids) for reason, ids in row.left_out.items()}
+    rows |= {f"carried over without their {question}": len(ids) for question, ids in row.values_left_out.items()}
     facts(f"Queue {row.queue}", rows)
     for item_id, reason in row.pushed.refused:
         say(f"refused {item_id}: {reason}")
-
-
-def _some(ids: list[str]) -> str:
-    return f"{len(ids)} ({', '.join(ids[:SHOWN])}{', …' if len(ids) > SHOWN else ''})"
 
 
 @contextmanager

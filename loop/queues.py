@@ -75,7 +75,7 @@ def push_queues(
     pushed, done, key = list[Pushed](), 0, side_key(run)
     suggestions = suggestions_to_show(run, recipe, items)
     for one in opened:
-        part = _part(progress, done, len(items))
+        part = _part(progress, done, len(one.share.items), len(items))
         pushed.append(push(argilla, one.queue, one.share.items, key, suggestions=suggestions, progress=part))
         done += len(one.share.items)
     refused = tuple(row for part in pushed for row in part.refused)
@@ -100,7 +100,7 @@ def replay_queues(
     done = 0
     for one in opened:
         mine = [vote for vote in votes if place.get(vote.item_id, main) == one.share.skill]
-        done += replay(argilla, one.queue, mine, key, progress=_part(progress, done, len(votes)))
+        done += replay(argilla, one.queue, mine, key, progress=_part(progress, done, len(mine), len(votes)))
     return done
 
 
@@ -117,7 +117,7 @@ def pull_queues(
     for one in opened:
         mine = [item.id for item in one.share.items]
         mirror = collected_file(run, f"mirror-{one.queue.id}.jsonl")
-        part = _part(progress, done, len(known))
+        part = _part(progress, done, len(mine), len(known))
         parts.append(pull(argilla, one.queue, key, mine, mirror=mirror, full=full, progress=part))
         done += len(mine)
     votes = restore([vote for part in parts for vote in part.votes], collected_file(run, "carried.jsonl"))
@@ -203,10 +203,10 @@ def migrate_queues(
     return migrated
 
 
-def _part(progress: Progress, before: int, everything: int) -> Progress:
-    """Return a progress that counts one queue's work as part of all queues'."""
+def _part(progress: Progress, before: int, size: int, everything: int) -> Progress:
+    """Return a progress that counts one queue's work, in whatever unit, as `size` of everything."""
 
     def show(done: int, total: int) -> None:
-        progress(min(before + done, everything), everything)
+        progress(before + size * done // max(total, 1), everything)
 
     return show
