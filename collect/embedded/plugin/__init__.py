@@ -12,5 +12,7 @@ the name `prefloop_argilla`. It imports argilla_server and what that brings, not
     database.py    connection pools, and how many requests work at once
     jobs.py        background jobs in this process        events.py  webhook events only where somebody listens
     private.py     routes of our own, and which features they make        access.py  who may use them
+    plan.py        what the lead wants of a queue        queueing.py  an annotator's queue that follows it
+    leases.py      exact overlap        privacy.py  what annotators must not learn
     owner.py       tables and the owner's account
 """

@@ -11,7 +11,7 @@ import uvicorn
 from argilla_server import app
 from argilla_server.search_engine import SearchEngine
 
-from . import database, events, jobs, owner, private
+from . import database, events, jobs, owner, plan, privacy, private
 from .dialect import dialect
 from .engine import SqlSearchEngine
 
@@ -42,6 +42,7 @@ def install() -> None:
     events.install()
     jobs.install()
     private.install()
+    privacy.install()
     app.router.lifespan_context = _around(app.router.lifespan_context)
     app.add_middleware(database.Turns)
 
@@ -51,6 +52,7 @@ def _around(stock: Any) -> Any:
     async def lifespan(application: Any) -> AsyncIterator[None]:
         async with database.search_engine.connect() as connection:
             await dialect.prepare(connection)
+            await plan.prepare(connection)
             await connection.commit()
         async with stock(application):
             await jobs.resume()

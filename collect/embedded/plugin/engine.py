@@ -22,9 +22,9 @@ from argilla_server.search_engine import (
     TextQuery,
 )
 from argilla_server.search_engine.base import FloatMetadataMetrics, IntegerMetadataMetrics
-from sqlalchemy import ColumnElement, Select, String, func, select, true, type_coerce
+from sqlalchemy import ColumnElement, Select, String, cast, func, select, true
 
-from . import vectors
+from . import leases, queueing, vectors
 from .conditions import condition
 from .database import search_engine, search_sessions
 from .dialect import dialect
@@ -75,7 +75,8 @@ class SqlSearchEngine(SearchEngine):
         """The tables are the index."""
 
     async def update_record_response(self, response: Response) -> None:
-        """The tables are the index."""
+        """The tables are the index; but whoever answers keeps what is on the page."""
+        await leases.answered(response)
 
     async def delete_record_response(self, response: Response) -> None:
         """The tables are the index."""
@@ -116,13 +117,20 @@ class SqlSearchEngine(SearchEngine):
         user_id: UUID | None = None,
     ) -> SearchResponses:
         """Return one page of the matching records and how many there are in all."""
-        found, score = _found(dataset, query, filter)
-        page = found.order_by(*ordering(sort, score, user_id)).offset(offset).limit(limit)
+        asked = queueing.asked(filter)
+        found, score = _found(dataset, query, asked.rest if asked else filter)
+        if asked and score is None and not sort:
+            page = await queueing.page(dataset, asked.user, found, offset, limit)
+            return SearchResponses(items=[_item(record_id) for record_id in page.records], total=page.total)
+        if asked:
+            found = await queueing.narrowed(dataset, asked.user, found)
+        rows_found = found.order_by(*ordering(sort, score, user_id)).offset(offset).limit(limit)
         columns = [Record.id] if score is None else [Record.id, score]
         async with search_sessions() as session:
             total = await session.scalar(select(func.count()).select_from(found.subquery()))
-            rows = (await session.execute(page.with_only_columns(*columns))).all()
-        return SearchResponses(items=[_item(*row) for row in rows], total=total)
+            rows = (await session.execute(rows_found.with_only_columns(*columns))).all()
+        items = [_item(*row) for row in rows]
+        return SearchResponses(items=await _granted(dataset, asked, items, total or 0), total=total)
 
     async def similarity_search(
         self,
@@ -140,17 +148,20 @@ class SqlSearchEngine(SearchEngine):
         wanted = value or (record and record.vector_value_by_vector_settings(vector_settings))
         if bool(value) == bool(record) or not wanted:
             raise ValueError("similarity needs either a vector or a record that has one")
-        found, _ = _found(dataset, query, filter)
+        asked = queueing.asked(filter)
+        found, _ = _found(dataset, query, asked.rest if asked else filter)
+        if asked:
+            found = await queueing.narrowed(dataset, asked.user, found)
         found = found.join(Vector, Vector.record_id == Record.id).where(Vector.vector_settings_id == vector_settings.id)
         if record:
             found = found.where(Record.id != record.id)
         async with search_sessions() as session:
-            page = found.with_only_columns(Record.id, type_coerce(Vector.value, String)).order_by(Record.inserted_at)
+            page = found.with_only_columns(Record.id, cast(Vector.value, String)).order_by(Record.inserted_at)
             rows = [(row[0], row[1]) for row in await session.execute(page)]
         least = order == SimilarityOrder.least_similar
         best = await vectors.nearest(rows, wanted, least=least, limit=max_results)
         items = [_item(*row) for row in best if threshold is None or row[1] >= threshold]
-        return SearchResponses(items=items, total=len(best))
+        return SearchResponses(items=await _granted(dataset, asked, items, len(rows)), total=len(best))
 
     async def compute_metrics_for(self, metadata_property: MetadataProperty) -> MetadataMetrics:
         """Return the terms with their counts, or the smallest and largest number."""
@@ -178,6 +189,16 @@ def _found(
     text = query if isinstance(query, TextQuery) else TextQuery(q=query)
     matched = dialect.matching(text.q, text.field)
     return found.join(matched, matched.c.record_id == Record.id), matched.c.score
+
+
+async def _granted(
+    dataset: Dataset, asked: queueing.Asked | None, items: list[SearchResponseItem], total: int
+) -> list[SearchResponseItem]:
+    """Return the items that the person who asks for a queue may have."""
+    if asked is None:
+        return items
+    records = set(await queueing.granted(dataset, asked.user, [item.record_id for item in items], total))
+    return [item for item in items if item.record_id in records]
 
 
 def _item(record_id: UUID, score: float | None = None) -> SearchResponseItem:

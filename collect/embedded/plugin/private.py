@@ -9,11 +9,11 @@ from types import ModuleType
 from argilla_server.api.routes import api_v1
 from fastapi import APIRouter
 
-from . import bulk, changes
+from . import bulk, changes, plan
 from .access import Member
 
 PREFIX = "/prefloop"
-PARTS: tuple[ModuleType, ...] = (bulk, changes)
+PARTS: tuple[ModuleType, ...] = (bulk, changes, plan)
 
 router = APIRouter()
 
