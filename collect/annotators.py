@@ -37,6 +37,8 @@ class Annotator:
     username: str
     api_key: str = field(repr=False)
     password: str | None = field(default=None, repr=False)
+    role: str = "annotator"
+    """The account's; an invitation changes no role."""
 
 
 def read_people(path: Path, skills: Collection[str] = ()) -> list[Person]:
@@ -54,8 +56,10 @@ def read_people(path: Path, skills: Collection[str] = ()) -> list[Person]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True, strict=True)
             columns, rows = list(reader.fieldnames or ()), [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read as CSV: {error}") from error
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not CSV in UTF-8: {error}") from error
     unknown = [name for name in columns if name not in COLUMNS]
     if "username" not in columns or unknown:
         raise UserError(
@@ -67,10 +71,9 @@ def read_people(path: Path, skills: Collection[str] = ()) -> list[Person]:
         if None in row:
             problems.append(f"line {line}: more cells than columns")
             continue
-        person = _person({name: (cell or "").strip() for name, cell in row.items()})
-        problems += [f"line {line}: {problem}" for problem in _problems(person, skills)]
-        people[line] = person
-    problems += _twice(people)
+        people[line] = _person({name: (cell or "").strip() for name, cell in row.items()})
+        found = [*_problems(people[line], skills), *_again(people, line)]
+        problems += [f"line {line}: {problem}" for problem in found]
     if problems:
         raise Problems(f"{path} is not a list of people", problems)
     if not people:
@@ -122,7 +125,7 @@ def invite(
         for workspace in {workspaces[skill] for skill in person.skills or (None,)}:
             if user["id"] not in members[workspace]:
                 argilla.call("POST", f"/workspaces/{workspace}/users", body={"user_id": user["id"]})
-        yield Annotator(person.username, user["api_key"], password)
+        yield Annotator(person.username, user["api_key"], password, user["role"])
 
 
 def ensure_annotators(argilla: Argilla, queue: Queue, names: Iterable[str]) -> list[Annotator]:
@@ -140,9 +143,9 @@ def _problems(person: Person, skills: Collection[str]) -> Iterator[str]:
     name = person.username
     if not name:
         yield "no user name"
-    # Argilla takes any text. What can't be seen or typed at the log-in would lock its owner out.
+    # Argilla takes any text, of any script; people have to type it.
     elif any(letter.isspace() or unicodedata.category(letter).startswith("C") for letter in name):
-        yield f"the user name {name!r} has blanks or invisible letters; nobody could type it to log in"
+        yield f"the user name {name!r} has blanks or invisible letters, which people mistype; leave them out"
     if person.role not in get_args(Role):
         yield f"the role {person.role!r} is none of {', '.join(get_args(Role))}"
     for skill in person.skills:
@@ -150,11 +153,10 @@ def _problems(person: Person, skills: Collection[str]) -> Iterator[str]:
             yield f"the skill {skill!r} is not in the recipe (collect.skills): {', '.join(skills) or 'it has none'}"
 
 
-def _twice(people: Mapping[int, Person]) -> list[str]:
-    """Find names that stand there twice; to Argilla `Ann` and `ann` are two people, to people they are one."""
-    first: dict[str, int] = {}
-    return [
-        f"line {line}: {person.username!r} is already on line {first[person.username.casefold()]}"
-        for line, person in people.items()
-        if person.username and first.setdefault(person.username.casefold(), line) != line
-    ]
+def _again(people: Mapping[int, Person], line: int) -> Iterator[str]:
+    """Say where a line's name stands already: to Argilla `Ann` and `ann` are two, but people would mix them up."""
+    name = people[line].username
+    for other, person in people.items():
+        if other < line and name and person.username.casefold() == name.casefold():
+            yield f"{name!r} is already on line {other}"
+            return

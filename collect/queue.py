@@ -11,7 +11,7 @@ from .display import fields, record, unshowable
 from .form import FormSettings
 from .item import Item
 from .questions import clicked, protocol, questions
-from .records import add_records, digest, record_digests
+from .records import add_records, digest, record_digests, record_ids
 from .settings import CollectSettings
 from .sides import shown_order
 from .suggestions import Suggestion
@@ -133,7 +133,7 @@ def push(
         for item_id, row in rows.items()
         if item_id not in there
     ]
-    add_records(argilla, queue.id, new, progress=progress)
+    _add(argilla, queue, new, progress)
     return Pushed(len(new), len(rows) - len(new), refused)
 
 
@@ -166,6 +166,20 @@ def ensure_workspace(argilla: Argilla, name: str) -> str:
 
 def _row(item: Item, queue: Queue, key: bytes) -> Json:
     return record(item, shown_order(key, item.id, queue.form.candidates), queue.form)
+
+
+def _add(argilla: Argilla, queue: Queue, new: Sequence[Json], progress: Progress) -> None:
+    """Add records. A push that was killed a moment ago may still be adding them, and stock Argilla refuses them twice."""
+    while True:
+        try:
+            add_records(argilla, queue.id, new, progress=progress)
+            return
+        except UserError:
+            there = record_ids(argilla, queue.id)
+            left = [row for row in new if row["external_id"] not in there]
+            if len(left) == len(new):
+                raise
+            new = left
 
 
 def _answered(responses: Sequence[Json] | None) -> Json:

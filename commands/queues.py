@@ -108,7 +108,8 @@ def _keeping(path: Path | None) -> "Iterator[Keep]":
             yield made.extend
         finally:
             if made:
-                table("Annotators", ("user", "password"), [(row.username, row.password or KEPT) for row in made])
+                rows = [(row.username, row.role, row.password or KEPT) for row in made]
+                table("Annotators", ("user", "role", "password"), rows)
         return
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -118,11 +119,11 @@ def _keeping(path: Path | None) -> "Iterator[Keep]":
         raise UserError(f"{path} can't be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("username", "password"))
+        writer.writerow(("username", "role", "password"))
 
         def keep(annotators: "Iterable[Annotator]") -> None:
             for row in annotators:
-                writer.writerow((row.username, row.password or ""))
+                writer.writerow((row.username, row.role, row.password or ""))
                 file.flush()
 
         yield keep
