@@ -49,7 +49,8 @@ FIELDS = (
     "prompt", "system", "chosen", "rejected", "response_a", "response_b", "label", "annotator", "strength", "critique",
     "edit", "seconds", "time", "first_shown", "model_a", "model_b", "item", "vote", "tags", "instruction", "input",
     "response1", "response2", "annotator1", "annotator2", "annotator3", "cmp_key", "output_1", "output_2",
-    "completions", "score_chosen", "score_rejected", "winner", "judge", "conversation_a", "conversation_b", "turn", "anony",
+    "completions", "score_chosen", "score_rejected", "winner", "judge", "conversation_a", "conversation_b", "turn",
+    "anony",
     "question_id", "tstamp", "language", "data", "annotations", "source",
 )  # fmt: skip
 ANYTHING = SCALARS | MESSAGES | st.lists(RATED, max_size=4) | st.lists(ANNOTATIONS, max_size=3)
