@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from ..errors import UserError
 from ..runs import Progress, read_lines, silent, write_lines
@@ -25,6 +26,7 @@ from .queue import (
     wanted_protocol,
 )
 from .skills import Share, Shares
+from .suggestions import Suggestion
 from .versions import VersionName, is_unfinished, queue_versions, version_name
 from .vote import Vote
 
@@ -70,6 +72,7 @@ def migrate(
     ledger: Path,
     *,
     carry_votes: bool = True,
+    suggestions: Mapping[str, Suggestion] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> list[Migrated]:
     """Make the versions of the queues that the settings ask for, push the items there, and carry votes over.
@@ -83,6 +86,7 @@ def migrate(
         key: the side key that the items were pushed with: votes name sides, and keep their meaning.
         ledger: `carried.jsonl`, which vote of an older version became which of the new.
         carry_votes: whether to; without, the new versions start empty.
+        suggestions: choices that new records show, by item id.
         progress: called with items done and items in all.
 
     Raises:
@@ -93,7 +97,7 @@ def migrate(
     total, done, results = len(known), 0, list[Migrated]()
     for target in targets:
         shown = _from(progress, done, len(target.share.items), total)
-        results.append(_fill(argilla, target, key, ledger, known, carry_votes, shown))
+        results.append(_fill(argilla, target, key, ledger, known, carry_votes, suggestions, shown))
         done += len(target.share.items)
         progress(done, total)
     for target, result in zip(targets, results, strict=True):
@@ -175,6 +179,7 @@ def _fill(
     ledger: Path,
     known: Collection[str],
     carry_votes: bool,
+    suggestions: Mapping[str, Suggestion],
     progress: Progress,
 ) -> Migrated:
     result = Migrated(target.queue.name, target.queue.version, Pushed(0, 0, ()))
@@ -185,7 +190,9 @@ def _fill(
     answers: dict[str, list[Json]] = {}
     for (item_id, user), vote in votes.items():
         answers.setdefault(item_id, []).append({"user_id": user, "status": vote["status"], "values": vote["values"]})
-    result.pushed = push(argilla, target.queue, target.share.items, key, answers=answers, progress=progress)
+    result.pushed = push(
+        argilla, target.queue, target.share.items, key, answers=answers, suggestions=suggestions, progress=progress
+    )
     if votes:
         rows = _account(argilla, target.queue, votes, carried, result)
         result.carried = len(rows)

@@ -169,7 +169,7 @@ def _row(item: Item, queue: Queue, key: bytes) -> Json:
 
 
 def _add(argilla: Argilla, queue: Queue, new: Sequence[Json], progress: Progress) -> None:
-    """Add records. A push that was killed a moment ago may still be adding them, and stock Argilla refuses them twice."""
+    """Add records. A push killed a moment ago may still be adding them, and stock Argilla refuses them twice."""
     while True:
         try:
             add_records(argilla, queue.id, new, progress=progress)

@@ -197,7 +197,15 @@ def migrate_queues(
     with timed(run, "push") as summary:
         shares = run_shares(run, recipe)
         ledger = collected_file(run, "carried.jsonl")
-        migrated = migrate(argilla, shares, side_key(run), ledger, carry_votes=carry_votes, progress=progress)
+        migrated = migrate(
+            argilla,
+            shares,
+            side_key(run),
+            ledger,
+            carry_votes=carry_votes,
+            suggestions=suggestions_to_show(run, recipe, read_run_items(run)),
+            progress=progress,
+        )
         write_json(collected_file(run, "migrate.json"), [asdict(row) for row in migrated])
         summary.append("; ".join(f"{row.queue}: {row.carried} votes carried over" for row in migrated))
     return migrated
