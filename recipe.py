@@ -126,4 +126,6 @@ def _is_settings(kind: object) -> bool:
 def _absolute(value: Any, folder: Path) -> Any:
     if isinstance(value, dict):
         return {key: _absolute(inner, folder) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_absolute(inner, folder) for inner in value)
     return folder / value.expanduser() if isinstance(value, Path) else value

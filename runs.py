@@ -25,7 +25,7 @@ from .errors import UserError
 PHASES = ("push", "label", "pull", "train", "evaluate", "release")
 """The loop's phases in order; each builds on those before it."""
 
-REPEATABLE = {"evaluate": "evaluate", "publish": "release"}
+REPEATABLE = {"evaluate": "evaluate", "publish": "release", "collect.decontaminate": "pull"}
 """Sections of a recipe that may change within a run, and the first phase that is then out of date."""
 
 MIGRATABLE = ("collect.form", "collect.guidelines", "collect.min_votes", "collect.skills")
@@ -184,7 +184,7 @@ def _adopt(run: Run, recipe: dict[str, Any], migrating: bool) -> None:
     """Take the recipe for this run if only what can be done again at little cost has changed."""
     saved = run.folder / "recipe.json"
     changed = sorted(_differences(read_json(saved), recipe))
-    fixed = [key for key in changed if key.partition(".")[0] not in REPEATABLE and not (migrating and _migratable(key))]
+    fixed = [key for key in changed if not _outdated_by(key) and not (migrating and _migratable(key))]
     if fixed and all(_migratable(key) for key in fixed):
         raise UserError(
             f"{run.folder} shows annotators other questions than this recipe (changed: {', '.join(fixed)}); "
@@ -197,7 +197,12 @@ def _adopt(run: Run, recipe: dict[str, Any], migrating: bool) -> None:
         )
     if changed:
         write_json(saved, recipe)
-        run.forget_from(min((REPEATABLE.get(key.partition(".")[0], "push") for key in changed), key=PHASES.index))
+        run.forget_from(min((_outdated_by(key) or "push" for key in changed), key=PHASES.index))
+
+
+def _outdated_by(key: str) -> str | None:
+    """Return the first phase that a changed setting makes out of date, None if it may not change within a run."""
+    return next((phase for name, phase in REPEATABLE.items() if f"{key}.".startswith(f"{name}.")), None)
 
 
 def _migratable(key: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
+from .contamination import DecontaminateSettings
 from .form import FormSettings
 from .policy import PairSettings
 from .selection import SelectSettings
@@ -52,6 +53,8 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """Share of the distinct prompts set apart before anyone labels."""
     sealed_seed: int = 0
     """Which prompts those are."""
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
+    """What must be in no item and no training pair."""
     pairs: PairSettings = PairSettings()
     """How votes become preference pairs."""
     price_per_hour: float | None = Field(None, gt=0)

@@ -31,6 +31,7 @@ from ..errors import UserError
 from ..home import home
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
+from .decontaminating import clean_items, clean_pairs
 from .folder import collected_file, read_run_items, side_key
 from .queues import pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
 from .suggesting import effect_of_suggestions
@@ -89,9 +90,10 @@ def set_apart(run: Run, recipe: Recipe) -> tuple[list[Item], Sealed]:
 
     Raises:
         UserError: the items can't be read, or people have seen them and the record of what was sealed is gone.
+        Problems: items stand in the evaluation data.
     """
-    items = read_items(recipe.collect.items)
     _refuse_a_second_draw(run)
+    items = clean_items(run, recipe, read_items(recipe.collect.items))
     write_rows(collected_file(run, "items.jsonl"), items)
     path = collected_file(run, "sealed.json")
     return items, seal(items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, path)
@@ -156,10 +158,11 @@ def keep(
     """Make the pairs of votes, however they came here, and write all of it into the run."""
     compared, votes = pairwise(items, pulled.votes)
     pairs = make_pairs(compared, votes, recipe.collect.pairs)
+    write_rows(collected_file(run, "votes.jsonl"), pulled.votes)  # they are safe whatever becomes of the pairs
     training, held_out = split_pairs(pairs.pairs, sealed)
+    training = clean_pairs(run, recipe, training, sealed)
     agreed = agreement(votes, clusters=originals(items))
     collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
-    write_rows(collected_file(run, "votes.jsonl"), pulled.votes)
     write_rows(collected_file(run, "pairs.jsonl"), training)
     write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
     summary = collection_summary(collected, sealed, queue=queue, protocol=protocol)
@@ -185,15 +188,18 @@ def collection_summary(collected: Collected, sealed: Sealed, *, queue: str, prot
         "edits_left_out": list(collected.pairs.edits_left_out),
         "sealed_prompts": len(sealed.prompt_ids),
         "prompts_on_no_side": sorted(sealed.of("neither")),
-        "pairs_on_no_side": _on_no_side(collected),
+        "pairs_not_used": _not_used(collected),
         "training_pairs": len(collected.training),
         "sealed_pairs": len(collected.sealed),
         "agreement": asdict(collected.agreement),
     }
 
 
-def _on_no_side(collected: Collected) -> list[str]:
-    """Name the pairs that are neither trained nor measured on: edits of sealed answers, prompts near both sides."""
+def _not_used(collected: Collected) -> list[str]:
+    """Name the pairs that are neither trained nor measured on.
+
+    Edits of sealed answers, prompts near both sides, and what stands in evaluation data (`contamination.json`).
+    """
     used = {pair.id for pair in (*collected.training, *collected.sealed)}
     return sorted({pair.id for pair in collected.pairs.pairs} - used)
 

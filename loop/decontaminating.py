@@ -1,0 +1,106 @@
+"""Nothing that the model is measured on goes to annotators or into training: checked at import and at pull."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from ..collect import Item, PreferencePair, Sealed
+from ..collect.contamination import Overlap, Text, holding_sealed, item_texts, overlaps, pair_texts
+from ..collect.evaluation_texts import EvaluationText, read_evaluation_texts
+from ..collect.item import content_hash
+from ..errors import Problems
+from ..recipe import Recipe
+from ..runs import Progress, Run, read_json, silent, write_json
+from .folder import collected_file
+
+SHOWN = 10
+Row = TypeVar("Row", Item, PreferencePair)
+
+
+def evaluation_files(recipe: Recipe) -> tuple[Path, ...]:
+    """Return the files whose texts must not be trained on: the general questions, and those the recipe names.
+
+    The task check's labels hold no texts, only the ids of the recipe's own prompts.
+    """
+    general = (recipe.evaluate.general.data,) if recipe.evaluate.general else ()
+    return tuple(dict.fromkeys((*general, *recipe.collect.decontaminate.against)))
+
+
+def clean_items(run: Run, recipe: Recipe, items: Sequence[Item], progress: Progress = silent) -> list[Item]:
+    """Return the items that may be shown, as `collect.decontaminate.action` says.
+
+    Raises:
+        UserError: an evaluation file can't be read.
+        Problems: items stand in the evaluation data, and the action is to block.
+    """
+    return _clean(run, recipe, "items", items, item_texts, None, progress)
+
+
+def clean_pairs(
+    run: Run, recipe: Recipe, pairs: Sequence[PreferencePair], sealed: Sealed, progress: Progress = silent
+) -> list[PreferencePair]:
+    """Return the pairs that may be trained on: people's edits are looked at too. Raises as `clean_items`."""
+    return _clean(run, recipe, "pairs", pairs, pair_texts, sealed, progress)
+
+
+def _clean(
+    run: Run,
+    recipe: Recipe,
+    what: str,
+    rows: Sequence[Row],
+    texts_of: Callable[[Sequence[Row]], list[Text]],
+    sealed: Sealed | None,
+    progress: Progress,
+) -> list[Row]:
+    path, action = collected_file(run, "contamination.json"), recipe.collect.decontaminate.action
+    against = [text for file in evaluation_files(recipe) for text in read_evaluation_texts(file)]
+    basis = content_hash([asdict(text) for text in against] + (sorted(sealed.prompt_ids) if sealed else []))
+    written = read_json(path) if path.exists() else {}
+    before = written.get(what, {})
+    clean = set(before["clean"]) if before.get("basis") == basis else set()
+    found = _found([row for row in rows if row.id not in clean], texts_of, against, sealed, progress)
+    named = {overlap.id for overlap in found}
+    written[what] = {
+        "action": action,
+        "files": {str(file): sum(text.file == str(file) for text in against) for file in evaluation_files(recipe)},
+        "basis": basis,
+        "overlaps": [asdict(overlap) for overlap in found],
+        "clean": sorted({row.id for row in rows} - named),
+    }
+    write_json(path, written)
+    if found and action == "block":
+        raise Problems(*_message(what, len(rows), found, path))
+    return [row for row in rows if action != "drop" or row.id not in named]
+
+
+def _found(
+    rows: Sequence[Row],
+    texts_of: Callable[[Sequence[Row]], list[Text]],
+    against: Sequence[EvaluationText],
+    sealed: Sealed | None,
+    progress: Progress,
+) -> list[Overlap]:
+    if not rows:
+        return []
+    texts = texts_of(rows)
+    found = overlaps(texts, against, progress) if against else []
+    return found + (holding_sealed(texts, sealed) if sealed else [])
+
+
+def _message(what: str, total: int, found: Sequence[Overlap], path: Path) -> tuple[str, list[str]]:
+    named = list(dict.fromkeys(overlap.id for overlap in found))
+    shown = [
+        f"{one.id} {one.part}: {one.kind} ({one.share:.0%}) of {Path(one.file).name}, {_row(one)}"
+        for one in found[:SHOWN]
+    ]
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return (
+        f"{len(named)} of {total} {what} stand in data that the model is measured on; remove them, or set "
+        f"collect.decontaminate.action to drop (leave them out, counted) or report (keep them). All are in {path}",
+        shown + more,
+    )
+
+
+def _row(overlap: Overlap) -> str:
+    return f"prompt {overlap.row}" if overlap.file == "sealed.json" else f"row {overlap.row}"
