@@ -8,6 +8,7 @@ from .form import FormSettings
 from .item import Candidate, Item, Message, Origin
 from .migrate import Migrated, migrate, restore
 from .pair import PreferencePair
+from .private import Planned, features, items_over, send_plan
 from .pull import Pulled, pull, with_seconds
 from .queue import (
     Pushed,
@@ -20,6 +21,7 @@ from .queue import (
     queue_status,
     read_guidelines,
 )
+from .queueing import QueueingSettings, check_places, missing_on_stock, read_gold
 from .rankings import originals, pairwise
 from .replay import replay
 from .sealed import Sealed, find_sealed, open_seal, read_openings, read_sealed, refuse_sealed, seal, split_pairs
@@ -42,11 +44,13 @@ __all__ = [
     "Origin",
     "Pairs",
     "Person",
+    "Planned",
     "PreferencePair",
     "Pulled",
     "Pushed",
     "Queue",
     "QueueStatus",
+    "QueueingSettings",
     "Sealed",
     "Share",
     "Shares",
@@ -54,13 +58,17 @@ __all__ = [
     "Vote",
     "agreement",
     "check_names",
+    "check_places",
     "ensure_annotators",
     "ensure_workspace",
+    "features",
     "find_queue",
     "find_sealed",
     "invite",
+    "items_over",
     "make_pairs",
     "migrate",
+    "missing_on_stock",
     "open_queue",
     "open_seal",
     "originals",
@@ -68,6 +76,7 @@ __all__ = [
     "pull",
     "push",
     "queue_status",
+    "read_gold",
     "read_guidelines",
     "read_items",
     "read_openings",
@@ -80,6 +89,7 @@ __all__ = [
     "replay",
     "restore",
     "seal",
+    "send_plan",
     "share_out",
     "split_pairs",
     "verdict",

@@ -44,6 +44,8 @@ class Pushed:
     already_there: int
     refused: tuple[tuple[str, str], ...]
     """(item id, reason) of items that Argilla could not show."""
+    notes: tuple[str, ...] = ()
+    """What this Argilla can't do of what the recipe asks, and what is still to be done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints, field_validator
 from .contamination import DecontaminateSettings
 from .form import FormSettings
 from .policy import PairSettings
+from .queueing import QueueingSettings
 from .selection import SelectSettings
 from .suggestions import SuggestionSettings
 from .writers import SampleSettings
@@ -49,6 +50,8 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """Submitted votes after which Argilla takes an item for completed."""
     form: FormSettings = FormSettings()
     """What annotators are asked about each item, and how they see it."""
+    queueing: QueueingSettings = QueueingSettings()
+    """Who is shown which item when; the embedded server only."""
     sealed_fraction: float = Field(0.25, ge=0, lt=1)
     """Share of the distinct prompts set apart before anyone labels."""
     sealed_seed: int = 0

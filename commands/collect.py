@@ -22,6 +22,8 @@ def collect_push(recipe: RecipePath, run: RunFolder = None, overrides: Overrides
     facts("Pushed", {"added": pushed.added, "already there": pushed.already_there, "refused": len(pushed.refused)})
     for item_id, reason in pushed.refused:
         say(f"refused {item_id}: {reason}")
+    for note in pushed.notes:
+        say(note)
 
 
 @app.command("status")

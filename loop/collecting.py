@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ..collect import (
     Agreement,
@@ -33,7 +33,7 @@ from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .decontaminating import clean_items, clean_pairs
 from .folder import collected_file, read_run_items, side_key
-from .queues import pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
+from .queues import plan_queues, pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
 from .suggesting import effect_of_suggestions
 
 
@@ -76,6 +76,7 @@ def push_items(run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = 
     with timed(run, "push") as summary:
         items, sealed = set_apart(run, recipe)
         pushed, opened = push_queues(run, argilla, recipe, items, progress)
+        pushed = replace(pushed, notes=plan_queues(argilla, opened))
         queues = [asdict(one.queue) | {"form": one.queue.form.model_dump(mode="json")} for one in opened]
         write_json(collected_file(run, "push.json"), {"argilla": argilla.url, "queues": queues} | asdict(pushed))
         summary.append(

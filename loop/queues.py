@@ -19,6 +19,7 @@ from ..collect import (
     Shares,
     Vote,
     check_names,
+    check_places,
     ensure_workspace,
     find_queue,
     invite,
@@ -32,6 +33,7 @@ from ..collect import (
     read_people,
     replay,
     restore,
+    send_plan,
     share_out,
     with_seconds,
 )
@@ -55,9 +57,11 @@ def check_push(recipe: Recipe) -> None:
 
     Raises:
         UserError: a file can't be read, or guidelines are too long for Argilla.
-        Problems: everything that is wrong with the items.
+        Problems: everything that is wrong with the items, or with what the recipe says of them.
     """
-    for share in share_out(recipe.collect, read_items(recipe.collect.items)).used:
+    items = read_items(recipe.collect.items)
+    check_places(recipe.collect.queueing, items)
+    for share in share_out(recipe.collect, items).used:
         read_guidelines(share.settings)
 
 
@@ -80,6 +84,20 @@ def push_queues(
         done += len(one.share.items)
     refused = tuple(row for part in pushed for row in part.refused)
     return Pushed(sum(part.added for part in pushed), sum(part.already_there for part in pushed), refused), opened
+
+
+def plan_queues(argilla: Argilla, opened: Sequence[Opened]) -> tuple[str, ...]:
+    """Have the server work every queue off as the recipe asks; return what it can't, and what is still to be done."""
+    notes = dict[str, None]()
+    for one in opened:
+        settings = one.share.settings
+        planned = send_plan(argilla, one.queue.id, settings.queueing, one.share.items, min_votes=settings.min_votes)
+        if planned.missing:
+            notes[planned.missing] = None
+        if planned.without_account:
+            names = ", ".join(planned.without_account)
+            notes[f"items are assigned to people who have no account yet: {names} (`prefloop collect invite`)"] = None
+    return tuple(notes)
 
 
 def find_queues(argilla: Argilla, shares: Shares) -> list[Opened]:

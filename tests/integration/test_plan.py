@@ -1,13 +1,29 @@
 """Queues that follow a plan: exact overlap with leases, priority, gold and assignment, through the HTTP API."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from prefloop.collect import (
+    Argilla,
+    CollectSettings,
+    Item,
+    Message,
+    Origin,
+    Planned,
+    QueueingSettings,
+    features,
+    items_over,
+    open_queue,
+    push,
+    send_plan,
+)
 from prefloop.collect.embedded import Server, start_server, stop_server
 
 Api = Any
@@ -242,3 +258,28 @@ def test_overlap_is_exact_when_many_work_at_once(server: Server, api: Api, works
     asyncio.run(all_at_once())
     assert Counter(voted) == dict.fromkeys(names, 3)
     assert api.progress(dataset)["completed"] == len(names)
+
+
+def test_a_push_sends_the_plan(server: Server, api: Api, annotator: Annotator, tmp_path: Path) -> None:
+    origin = Origin("person", "author")
+    items = [Item((Message("user", f"Question {n}?"),), f"yes {n}", f"no {n}", origin, origin) for n in range(4)]
+    (tmp_path / "guidelines.md").write_text("Choose the kinder answer.")
+    name = f"q{random.getrandbits(48):x}"
+    settings = CollectSettings(
+        items=tmp_path / "items.jsonl", guidelines=tmp_path / "guidelines.md", queue=name, workspace=name
+    )
+    asked = QueueingSettings(exact_overlap=True, priority="items", assign={"zoe": items[0].id})
+    with Argilla(server.url, server.api_key) as argilla:
+        assert "plan" in features(argilla)
+        queue_there = open_queue(argilla, settings)
+        push(argilla, queue_there, items, b"key")
+        assert send_plan(argilla, queue_there.id, QueueingSettings(), items, min_votes=3) == Planned()
+        assert send_plan(argilla, queue_there.id, asked, items, min_votes=3) == Planned(None, 4, ("zoe",))
+        assert items_over(argilla, queue_there.id) == ()
+        user = annotator()
+        me = user.call("GET", "/me")
+        api.call("POST", f"/workspaces/{queue_there.workspace_id}/users", {"user_id": me["id"]})
+        assert queue(user, queue_there.id) == [items[1].id], "the first that is everybody's"
+        # What is no longer asked is no longer followed.
+        send_plan(argilla, queue_there.id, QueueingSettings(), items, min_votes=3)
+        assert len(queue(user, queue_there.id)) == 4

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from argilla_server.enums import ResponseStatus
-from argilla_server.errors.future import UnprocessableEntityError
+from argilla_server.errors.future import NotFoundError
 from argilla_server.models import Dataset, Record, Response, User
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -161,7 +161,7 @@ async def get_plan(_owner: Owner, dataset_id: UUID) -> dict[str, Any]:
         dataset = await Dataset.get_or_raise(session, dataset_id)
         plan = await plan_of(session, dataset_id)
         if plan is None:
-            raise UnprocessableEntityError("this dataset has no plan")
+            raise NotFoundError(f"Dataset with id `{dataset_id}` has no plan")
         counts = select(func.count(), func.count(planned.c.priority)).where(planned.c.dataset_id == dataset_id)
         records, prioritised = (await session.execute(counts)).one()
         gold, assigned = [

@@ -57,7 +57,7 @@ def asked(filter: Filter | None) -> Asked | None:
     return Asked(users[0], AndFilter(filters=rest))
 
 
-def _asks(part: Filter, scope: type, value: str) -> bool:
+def _asks(part: Filter, scope: type[Any], value: str) -> bool:
     return (
         isinstance(part, TermsFilter)
         and isinstance(part.scope, scope)
