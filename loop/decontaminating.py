@@ -1,18 +1,21 @@
 """Nothing that the model is measured on goes to annotators or into training: checked at import and at pull."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from ..collect import Item, PreferencePair, Sealed
+from ..collect import Item, PreferencePair, Sealed, read_pairs, read_sealed, refuse_sealed
 from ..collect.contamination import Overlap, Text, holding_sealed, item_texts, overlaps, pair_texts
 from ..collect.evaluation_texts import EvaluationText, read_evaluation_texts
 from ..collect.item import content_hash
-from ..errors import Problems
+from ..errors import Problems, UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, write_json
 from .folder import collected_file
+
+log = logging.getLogger(__name__)
 
 SHOWN = 10
 Row = TypeVar("Row", Item, PreferencePair)
@@ -44,6 +47,21 @@ def clean_pairs(
     return _clean(run, recipe, "pairs", pairs, pair_texts, sealed, progress)
 
 
+def training_pairs(run: Run, recipe: Recipe, progress: Progress = silent) -> list[PreferencePair]:
+    """Return the pairs to train on or to give away, looked at once more: the file may not be as a pull wrote it.
+
+    Raises:
+        UserError: there was no pull yet.
+        Problems: pairs that are sealed, near a sealed prompt, or stand in the evaluation data.
+    """
+    path = collected_file(run, "pairs.jsonl")
+    if not path.exists():
+        raise UserError(f"{run.folder} has no pairs yet; `prefloop collect pull` comes first")
+    pairs, sealed = read_pairs(path), read_sealed(collected_file(run, "sealed.json"))
+    refuse_sealed(pairs, sealed)
+    return clean_pairs(run, recipe, pairs, sealed, progress)
+
+
 def _clean(
     run: Run,
     recipe: Recipe,
@@ -71,6 +89,11 @@ def _clean(
     write_json(path, written)
     if found and action == "block":
         raise Problems(*_message(what, len(rows), found, path))
+    if found:
+        done = "left out" if action == "drop" else "kept"
+        log.warning(
+            "%d %s stand in data that the model is measured on and were %s: see %s", len(named), what, done, path
+        )
     return [row for row in rows if action != "drop" or row.id not in named]
 
 

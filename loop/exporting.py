@@ -10,7 +10,8 @@ from ..collect.sides import read_side_key
 from ..collect.sources import read_source
 from ..recipe import Recipe
 from ..runs import Run, read_json
-from .folder import collected_file, training_pairs
+from .decontaminating import training_pairs
+from .folder import collected_file
 
 
 def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings) -> Exported:
@@ -20,7 +21,7 @@ def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings)
         UserError: nothing was pulled yet, or the folder holds something else.
         Problems: pairs that must not be trained on.
     """
-    pairs = training_pairs(run)  # first: it says what comes before an export
+    pairs = training_pairs(run, recipe)  # first: it says what comes before an export
     collection = Collection(
         items=read_items(collected_file(run, "items.jsonl")),
         votes=read_votes(collected_file(run, "votes.jsonl")),

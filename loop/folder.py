@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..collect import Item, PreferencePair, read_items, read_pairs, read_sealed, read_side_key, refuse_sealed
+from ..collect import Item, read_items, read_side_key
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Run
@@ -28,16 +28,6 @@ def read_run_items(run: Run) -> list[Item]:
 def side_key(run: Run) -> bytes:
     """Return the key to which candidate was shown first."""
     return read_side_key(collected_file(run, "side_key"))
-
-
-def training_pairs(run: Run) -> list[PreferencePair]:
-    """Return the pairs to train on. Raises UserError before a pull, or if sealed ones are among them."""
-    path = collected_file(run, "pairs.jsonl")
-    if not path.exists():
-        raise UserError(f"{run.folder} has no pairs yet; `prefloop collect pull` comes first")
-    pairs = read_pairs(path)
-    refuse_sealed(pairs, read_sealed(collected_file(run, "sealed.json")))
-    return pairs
 
 
 def base_model(recipe: Recipe) -> "ModelFolder":

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed
-from .folder import base_model, training_pairs
+from .decontaminating import training_pairs
+from .folder import base_model
 
 if TYPE_CHECKING:
     from ..train import Adapter, Preflight
@@ -15,7 +16,7 @@ def check_training(run: Run, recipe: Recipe) -> "Preflight":
     from ..models import load_tokenizer
     from ..train import preflight
 
-    return preflight(training_pairs(run), recipe.train, load_tokenizer(base_model(recipe).path))
+    return preflight(training_pairs(run, recipe), recipe.train, load_tokenizer(base_model(recipe).path))
 
 
 def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Adapter":
@@ -24,7 +25,7 @@ def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Ada
 
     with timed(run, "train") as summary:
         base = base_model(recipe)
-        pairs = training_pairs(run)
+        pairs = training_pairs(run, recipe)
         adapter = train_dpo(pairs, recipe.train, base=base, folder=run.folder / "train", progress=progress)
         summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
     return adapter
