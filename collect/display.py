@@ -5,7 +5,7 @@ import html
 from .argilla import Json
 from .form import FormSettings
 from .item import LETTERS, Item
-from .page import page, template
+from .page import page
 
 MAX_MESSAGE = 20_000
 """Argilla's limit on a chat message, in characters."""
@@ -14,13 +14,9 @@ MAX_MESSAGE = 20_000
 def fields(form: FormSettings) -> list[Json]:
     """Return the form's fields in Argilla's own words."""
     if on_page(form):
-        settings = {"type": "custom", "template": template(), "advanced_mode": True}
-        return [_field("item", "Conversation and answers", settings)]
-    prompt = _field("prompt", "Conversation", {"type": "chat", "use_markdown": False})
-    answers = [
-        _field(f"answer_{place}", f"Answer {place}", {"type": "text", "use_markdown": False})
-        for place in range(1, form.candidates + 1)
-    ]
+        return [_field("item", "Conversation and answers", "text")]
+    prompt = _field("prompt", "Conversation", "chat")
+    answers = [_field(f"answer_{place}", f"Answer {place}", "text") for place in range(1, form.candidates + 1)]
     return [prompt, *answers]
 
 
@@ -70,5 +66,6 @@ def unshowable(item: Item, form: FormSettings) -> str | None:
     )
 
 
-def _field(name: str, title: str, settings: Json) -> Json:
+def _field(name: str, title: str, kind: str) -> Json:
+    settings = {"type": kind, "use_markdown": False}
     return {"name": name, "title": title, "required": True, "settings": settings}

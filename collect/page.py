@@ -1,8 +1,10 @@
 """An item as a small page of its own inside Argilla's: rendered Markdown, and answers side by side.
 
-Argilla shows a custom field in a frame that shares the annotator's login. So the page is built to be safe without
-trusting that frame: texts are escaped or rendered here, Markdown keeps raw HTML as letters and loads no image, links
-can't be followed, and a content security policy lets neither scripts but ours run nor anything be fetched.
+Argilla shows a text field that holds HTML in a frame that shares the annotator's login. So the page is built to be safe
+without trusting that frame: texts are escaped or rendered here, Markdown keeps raw HTML as letters and loads no image,
+links can't be followed, and a content security policy lets no script but ours run and nothing be fetched. Argilla's
+custom fields are not used: they write the annotator's own answers into the frame unescaped, so that a critique about
+`</script>` would break the page, or run.
 """
 
 import base64
@@ -13,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .argilla import Json
 from .form import FormSettings
 from .item import Message
 
@@ -21,29 +22,28 @@ VERSION = 1
 """Part of the protocol: to be raised when the page shows an item differently, not for a repair of its looks."""
 
 
+def page(prompt: Sequence[Message], answers: Sequence[str], form: FormSettings) -> str:
+    """Return the HTML that shows an item: its conversation, and its answers in the order given."""
+    said = "".join(_box(message.role, f"message {message.role}", message.content, form) for message in prompt)
+    answered = (_box(f"Answer {place}", "answer", text, form) for place, text in enumerate(answers, 1))
+    before, after = _frame()
+    return f'{before}{said}<div class="answers {form.layout}">{"".join(answered)}</div>{after}'
+
+
 @cache
-def template() -> str:
-    """Return the page, in the form of Argilla's custom fields."""
+def _frame() -> tuple[str, str]:
+    """Return what stands before and after the content, with the hash of our script filled in."""
     text = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
     script = text.split("<script>")[1].split("</script>")[0]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return text.replace("{script_hash}", f"sha256-{digest}")
+    before, after = text.replace("{script_hash}", f"sha256-{digest}").split("{content}")
+    return before, after
 
 
-def page(prompt: Sequence[Message], answers: Sequence[str], form: FormSettings) -> Json:
-    """Return what the page shows of an item: its conversation, and its answers in the order shown."""
-    return {
-        "markdown": form.markdown,
-        "layout": form.layout,
-        "messages": [{"role": message.role, "html": _text(message.content, form)} for message in prompt],
-        "answers": [_text(answer, form) for answer in answers],
-    }
-
-
-def _text(text: str, form: FormSettings) -> str:
-    shown = _renderer().render(text).strip() if form.markdown else html.escape(text)
-    # Argilla puts a record into its frame with JavaScript's `replace`, which gives `$` and `#TEMPLATE#` a meaning.
-    return str(shown).replace("#", "&#35;").replace("$", "&#36;")
+def _box(name: str, classes: str, text: str, form: FormSettings) -> str:
+    kind = "text" if form.markdown else "text letters"
+    shown = _renderer().render(text).strip() if form.markdown else html.escape(text, quote=False)
+    return f'<section class="{classes}"><p class="name">{name}</p><div class="{kind}">{shown}</div></section>'
 
 
 @cache
@@ -58,7 +58,7 @@ def _renderer() -> Any:
     return renderer
 
 
-def _link_open(_: Any, tokens: Sequence[Any], index: int, *__: Any) -> str:
+def _link_open(*_: Any) -> str:
     return '<span class="link">'
 
 

@@ -151,13 +151,13 @@ def _preference(form: FormSettings) -> Json:
 
 def _ranking(form: FormSettings) -> Json:
     options = [{"value": str(place), "text": f"Answer {place}"} for place in range(1, form.candidates + 1)]
-    title = form.question or "Put the answers in order, the best at 1"
+    title = form.question or "Put the answers in order: 1 is best, equally good answers share a number"
     return _question("ranking", title, {"type": "ranking", "options": options}, required=True)
 
 
 def _strength() -> Json:
     options = [{"value": str(level), "text": text} for level, text in STRENGTHS.items()]
-    title = "How much better is it? (leave empty if neither is)"
+    title = "How much better? (leave empty if neither is)"
     return _question("strength", title, {"type": "label_selection", "options": options})
 
 
@@ -166,9 +166,9 @@ def _ratings(form: FormSettings, criterion: str) -> list[Json]:
     words, about = criterion.replace("-", " ").replace("_", " "), form.criteria[criterion]
     if form.rate == "better":
         best = "best" if form.kind == "ranking" else "better"
-        return [_question(CRITERION + criterion, f"The {best} answer's {words}, 1 to 5", settings, about)]
+        return [_question(CRITERION + criterion, f"The {best} answer's {words} (1 poor, 5 excellent)", settings, about)]
     return [
-        _question(f"{RATING}{place}-{criterion}", f"Answer {place}: {words}, 1 to 5", settings, about)
+        _question(f"{RATING}{place}-{criterion}", f"Answer {place}: {words} (1 poor, 5 excellent)", settings, about)
         for place in range(1, form.candidates + 1)
     ]
 
