@@ -175,9 +175,10 @@ class _Evaluation:
         self.codes[0] = 0  # a word that no evaluation text has
         self.numeric = numpy.array([True, *(not word.isalpha() for word in self.vocabulary)])
         self.weights = random.integers(1, 2**63, GRAM, dtype=numpy.uint64) | numpy.uint64(1)
+        self.grams: list[list[int]] = [self._grams(found).tolist() for found in self.words]
         places: dict[int, list[int]] = defaultdict(list)
-        for place, found in enumerate(self.words):
-            for gram in set(self._grams(found).tolist()) - {0}:
+        for place, grams in enumerate(self.grams):
+            for gram in set(grams) - {0}:
                 places[gram].append(place)
         self.places = {gram: where for gram, where in places.items() if len(where) <= FORM}
         self.known = numpy.array(sorted(self.places), dtype=numpy.uint64)
@@ -191,11 +192,11 @@ class _Evaluation:
             mine = words(text)
             same = self.whole.get(tuple(mine), [])
             yield from (("exact", text, place, 1.0) for place in same)
-            grams = self._grams(mine)
-            for place in sorted(self._candidates(grams) - set(same)):
-                covered = self._covered(place, set(grams.tolist()))
-                if covered >= RUN or covered >= MOST * len(self.words[place]):
-                    yield "n-gram", text, place, covered / len(self.words[place])
+            common = self._common(mine)
+            for place in sorted({place for gram in common for place in self.places[gram]} - set(same)):
+                covered = {n + k for n, gram in enumerate(self.grams[place]) if gram in common for k in range(GRAM)}
+                if len(covered) >= RUN or len(covered) >= MOST * len(self.words[place]):
+                    yield "n-gram", text, place, len(covered) / len(self.words[place])
 
     def near(self, texts: Sequence[str]) -> Iterator[Found]:
         """Yield the best near-duplicate of each text."""
@@ -218,20 +219,15 @@ class _Evaluation:
         sums[figures > GRAM // 2] = 0  # no run has this number, as good as surely
         return sums
 
-    def _candidates(self, grams: "numpy.ndarray") -> set[int]:
+    def _common(self, found: Sequence[str]) -> set[int]:
+        """Return the runs that also stand in evaluation texts, and not in too many of them."""
         import numpy
 
+        grams = self._grams(found)
         if not len(grams) or not len(self.known):
             return set()
         where = numpy.minimum(numpy.searchsorted(self.known, grams), len(self.known) - 1)
-        return {place for gram in grams[self.known[where] == grams].tolist() for place in self.places[gram]}
-
-    def _covered(self, place: int, grams: set[int]) -> int:
-        """Count the words of an evaluation text that stand in runs which the other text has too."""
-        starts = [
-            n for n, gram in enumerate(self._grams(self.words[place]).tolist()) if gram in grams & self.places.keys()
-        ]
-        return len({n + k for n in starts for k in range(GRAM)})
+        return set(grams[self.known[where] == grams].tolist())
 
 
 def _texts(owner: str, prompt: Sequence[Message], responses: Mapping[str, str]) -> Iterator[Text]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from .contamination import DecontaminateSettings
 from .form import FormSettings
+from .personal import PersonalAction
 from .policy import PairSettings
 from .queueing import QueueingSettings
 from .selection import SelectSettings
@@ -58,6 +59,9 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
     """Which prompts those are."""
     decontaminate: DecontaminateSettings = DecontaminateSettings()
     """What must be in no item and no training pair."""
+    pii: PersonalAction = "off"
+    """Look for personal data and secrets in items and in what annotators write: list them, or
+    stop. Needs the extra `pii`."""
     pairs: PairSettings = PairSettings()
     """How votes become preference pairs."""
     price_per_hour: float | None = Field(None, gt=0)

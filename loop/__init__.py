@@ -1,5 +1,6 @@
 """One turn of the loop: the phases of a run, each from files to files, so that any of them can be run again alone."""
 
+from .checking import Checked, check_items
 from .collecting import (
     Collected,
     await_votes,
@@ -12,15 +13,19 @@ from .collecting import (
 from .evaluating import evaluate_run, release_run
 from .exporting import export_run
 from .importing import adopt_votes, import_data
+from .judging import adjudicate, measure_quality, report_quality
 from .queues import check_push, find_people, invite_people, migrate_queues, queues_status
 from .sampling import Scored, sample_items, score_pool, select_items
 from .training import check_training, train_adapter
 
 __all__ = [
+    "Checked",
     "Collected",
     "Scored",
+    "adjudicate",
     "adopt_votes",
     "await_votes",
+    "check_items",
     "check_push",
     "check_training",
     "collection_summary",
@@ -30,12 +35,14 @@ __all__ = [
     "find_people",
     "import_data",
     "invite_people",
+    "measure_quality",
     "migrate_queues",
     "pull_votes",
     "push_items",
     "queues_status",
     "release_run",
     "replay_votes",
+    "report_quality",
     "sample_items",
     "score_pool",
     "select_items",

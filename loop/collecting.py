@@ -27,12 +27,16 @@ from ..collect import (
     write_rows,
 )
 from ..collect.arms import arms
+from ..collect.contamination import item_texts
+from ..collect.personal import vote_texts
 from ..errors import UserError
 from ..home import home
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .decontaminating import clean_items, clean_pairs
 from .folder import collected_file, read_run_items, side_key
+from .privacy import look_for_personal
+from .judging import adjudications, gold_answers, pull_adjudications
 from .queues import plan_queues, pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
 from .suggesting import effect_of_suggestions
 
@@ -91,10 +95,11 @@ def set_apart(run: Run, recipe: Recipe) -> tuple[list[Item], Sealed]:
 
     Raises:
         UserError: the items can't be read, or people have seen them and the record of what was sealed is gone.
-        Problems: items stand in the evaluation data.
+        Problems: items stand in the evaluation data, or hold personal data, and the recipe says to block.
     """
     _refuse_a_second_draw(run)
     items = clean_items(run, recipe, read_items(recipe.collect.items))
+    look_for_personal(run, recipe, "items", item_texts(items))
     write_rows(collected_file(run, "items.jsonl"), items)
     path = collected_file(run, "sealed.json")
     return items, seal(items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, path)
@@ -147,6 +152,7 @@ def pull_votes(
         shares = share_out(recipe.collect, items)
         pulled, opened = pull_queues(run, argilla, shares, progress, full=full)
         write_json(collected_file(run, "queues.json"), queues_summary(shares, opened, pulled))
+        pull_adjudications(run, recipe, argilla)
         main = opened[0].queue
         collected = keep(run, recipe, items, pulled, sealed, queue=main.name, protocol=main.protocol)
         summary.append(in_words(collected))
@@ -158,15 +164,24 @@ def keep(
 ) -> Collected:
     """Make the pairs of votes, however they came here, and write all of it into the run."""
     compared, votes = pairwise(items, pulled.votes)
-    pairs = make_pairs(compared, votes, recipe.collect.pairs)
+    pairs = make_pairs(
+        compared,
+        votes,
+        recipe.collect.pairs,
+        adjudications=pairwise(items, adjudications(run))[1],
+        gold=set(gold_answers(recipe.collect)),
+    )
     write_rows(collected_file(run, "votes.jsonl"), pulled.votes)  # they are safe whatever becomes of the pairs
     training, held_out = split_pairs(pairs.pairs, sealed)
     training = clean_pairs(run, recipe, training, sealed)
+    look_for_personal(run, recipe, "votes", vote_texts(pulled.votes))
     agreed = agreement(votes, clusters=originals(items))
     collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
     write_rows(collected_file(run, "pairs.jsonl"), training)
     write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
     summary = collection_summary(collected, sealed, queue=queue, protocol=protocol)
+    summary |= {"policy": recipe.collect.pairs.model_dump(mode="json")}
+    summary |= {"adjudicated": [asdict(row) for row in pairs.adjudicated]}
     summary |= {"suggestion_effect": effect_of_suggestions(run, pulled.votes)}
     summary |= {"arms": [asdict(arm) for arm in arms(items, pulled.votes, pairs.left_out)]}
     write_json(collected_file(run, "summary.json"), summary)
