@@ -56,7 +56,7 @@ def collect_import(
     \b
     prefloop collect import table votes.csv --map prompt=question --map label=winner --license cc-by-4.0 --out data/mine
     prefloop collect import pandalm testset-v1.json --out data/pandalm
-    """  # noqa: D301  # typer takes the escaped \\b for "leave these lines as they are"
+    """  # noqa: D301  # typer takes a backspace for "leave these lines as they are"
     from ..collect.sources import Options, counted, write_import
     from ..loop import import_data
 
