@@ -17,8 +17,8 @@ from .collect import Argilla
 from .console import progress_bar, result, say, table
 from .errors import UserError
 from .loop import await_votes, evaluate_run, pull_votes, push_items, release_run, replay_votes, train_adapter
-from .recipe import Recipe, load_recipe, resolved
-from .runs import Progress, Run, open_run
+from .recipe import Recipe, load_recipe, recipe_run
+from .runs import Progress, Run
 
 NEEDED = ("krippendorff", "torch", "trl", "peft", "lm_eval", "altair", "vl_convert")
 """One package of each extra that the loop comes by."""
@@ -53,7 +53,7 @@ def run_demo(recipe: Recipe, folder: Path, *, enough: int, port: int | None, ove
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f'the demonstration needs {", ".join(missing)}: pip install "prefloop[all]"')
-    run = open_run(folder, resolved(recipe), overwrite=overwrite)
+    run = recipe_run(recipe, folder, overwrite=overwrite)
     started = time.monotonic()
     with run.locked(), _resumable():
         if all(name in run.costs for name in COLLECTING):

@@ -1,6 +1,7 @@
 """A recipe: one YAML file, one run. It is no more than the sum of the stages' own settings."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from .collect.settings import CollectSettings
 from .errors import Problems, UserError
 from .evaluate.settings import EvaluateSettings
 from .publish.settings import PublishSettings
+from .runs import Run, open_run, read_json, write_json
 from .train.settings import TrainSettings
 
 
@@ -56,6 +58,20 @@ def check_recipe(tree: dict[str, Any], *, name: str, folder: Path) -> Recipe:
 def resolved(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as JSON-able values, every default written out."""
     return recipe.model_dump(mode="json")
+
+
+def recipe_run(recipe: Recipe, folder: Path, *, overwrite: bool = False, migrating: bool = False) -> Run:
+    """Open the recipe's run as `runs.open_run` does, one that an earlier prefloop made too.
+
+    Settings that prefloop did not have when the run was made are read as their defaults, which is how it ran.
+    """
+    saved = folder / "recipe.json"
+    if saved.exists():
+        tree = read_json(saved)
+        with suppress(ValidationError):  # it then holds a setting that is gone, and differs from any recipe of now
+            if (known := resolved(Recipe.model_validate(tree))) != tree:
+                write_json(saved, known)
+    return open_run(folder, resolved(recipe), overwrite=overwrite, migrating=migrating)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -25,7 +25,16 @@ from .errors import UserError
 PHASES = ("push", "label", "pull", "train", "evaluate", "release")
 """The loop's phases in order; each builds on those before it."""
 
-REPEATABLE = {"evaluate": "evaluate", "publish": "release", "collect.decontaminate": "pull", "collect.pairs": "pull", "collect.pii": "pull"}
+REPEATABLE = {
+    "evaluate": "evaluate",
+    "publish": "release",
+    "collect.select": "push",
+    "collect.pairs": "pull",
+    "collect.decontaminate": "pull",
+    "collect.pii": "pull",
+    "collect.price_per_hour": "release",
+    "collect.currency": "release",
+}
 """Sections of a recipe that may change within a run, and the first phase that is then out of date."""
 
 MIGRATABLE = ("collect.form", "collect.guidelines", "collect.min_votes", "collect.skills")

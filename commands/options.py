@@ -21,8 +21,7 @@ def open_recipe(
     path: Path, folder: Path | None, overrides: list[str], *, migrating: bool = False
 ) -> "tuple[Recipe, Run]":
     """Read the recipe and open its run, new or to be resumed."""
-    from ..recipe import load_recipe, resolved
-    from ..runs import open_run
+    from ..recipe import load_recipe, recipe_run
 
     recipe = load_recipe(path, overrides)
-    return recipe, open_run(folder or Path("runs") / recipe.name, resolved(recipe), migrating=migrating)
+    return recipe, recipe_run(recipe, folder or Path("runs") / recipe.name, migrating=migrating)

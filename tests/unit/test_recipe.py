@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 from prefloop.errors import Problems, UserError
-from prefloop.recipe import check_recipe, load_recipe, resolved
+from prefloop.recipe import check_recipe, load_recipe, recipe_run, resolved
+from prefloop.runs import read_json, write_json
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -80,3 +81,27 @@ def test_what_is_no_recipe_is_one_sentence(recipe, text, said):
 def test_a_missing_recipe_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="No such file"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_a_run_of_an_earlier_prefloop_goes_on_with_what_was_the_default_then(recipe, tmp_path):
+    loaded, folder = load_recipe(recipe(GOOD)), tmp_path / "run"
+    recipe_run(loaded, folder)
+    tree = read_json(folder / "recipe.json")
+    del tree["collect"]["select"], tree["train"]["beta"]
+    write_json(folder / "recipe.json", tree)
+    recipe_run(loaded, folder)
+    assert read_json(folder / "recipe.json") == resolved(loaded)
+    del tree["train"]["seed"]
+    write_json(folder / "recipe.json", tree)
+    with pytest.raises(UserError, match=r"changed: train\.beta"):
+        recipe_run(load_recipe(recipe(GOOD), ["train.beta=0.3"]), folder)
+
+
+def test_a_run_with_a_setting_that_is_gone_is_refused(recipe, tmp_path):
+    loaded, folder = load_recipe(recipe(GOOD)), tmp_path / "run"
+    recipe_run(loaded, folder)
+    tree = read_json(folder / "recipe.json")
+    tree["train"]["warp"] = 9
+    write_json(folder / "recipe.json", tree)
+    with pytest.raises(UserError, match=r"changed: train\.warp"):
+        recipe_run(loaded, folder)
