@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import checking, collect, queues, sampling, server, sources
+from .commands import checking, collect, quality, queues, sampling, server, sources
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
 from .console import facts, log_to_stderr, progress_bar, result, result_json, say, table
 from .errors import UserError
@@ -23,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 collect.app.add_typer(checking.app)
+collect.app.add_typer(quality.app)
 collect.app.add_typer(queues.app)
 collect.app.add_typer(sampling.app)
 collect.app.add_typer(sources.app)

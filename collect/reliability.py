@@ -5,14 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log
-from pathlib import Path
 from typing import Any
 
-from ..errors import Problems
-from ..runs import read_lines
 from .item import Item, response
 from .sides import other
-from .vote import CHOICES, Vote
+from .vote import Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +86,6 @@ def against_gold(votes: Sequence[Vote], gold: Mapping[str, str]) -> list[Check]:
     return [Check(vote, gold[vote.item_id]) for vote in votes if vote.counts and vote.item_id in gold]
 
 
-def read_choices(path: Path) -> dict[str, str]:
-    """Read gold answers: JSON lines of `item_id` and `choice` (A, B, tie or both_bad).
-
-    Raises:
-        Problems: lines that are something else.
-    """
-    found, problems = dict[str, str](), []
-    for number, row in enumerate(read_lines(path), 1):
-        item_id, choice = (row.get("item_id"), row.get("choice")) if isinstance(row, dict) else (None, None)
-        if not isinstance(item_id, str) or choice not in CHOICES or choice == "skip":
-            problems.append(f"line {number}: needs item_id and choice (A, B, tie or both_bad), got {str(row)[:80]}")
-        elif found.setdefault(item_id, str(choice)) != choice:
-            problems.append(f"line {number}: {item_id} has another answer above")
-    if problems:
-        raise Problems(f"{path} is not a file of gold answers", problems[:20])
-    return found
-
-
 def dawid_skene(votes: Sequence[Vote]) -> Aggregated:
     """Weigh votes by each annotator's confusion matrix (Dawid and Skene 1979, Appl. Statist. 28, 20-28; crowd-kit)."""
     counted = [vote for vote in votes if vote.counts]
@@ -117,7 +96,7 @@ def dawid_skene(votes: Sequence[Vote]) -> Aggregated:
 
         model = DawidSkene(n_iter=100).fit(_frame(counted))
     errors, priors = model.errors_, model.priors_
-    accuracy = defaultdict(float)
+    accuracy: dict[str, float] = defaultdict(float)
     for (annotator, said), row in errors.iterrows():
         accuracy[annotator] += float(priors[said] * row[said])
     return Aggregated(_rows(model.probas_), dict(accuracy))

@@ -1,7 +1,7 @@
 """A verdict: what the votes on one item add up to, and the pairs that a policy makes of it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -95,18 +95,26 @@ def make_pairs(
     policy: PairSettings = PairSettings(),  # noqa: B008  # frozen
     *,
     adjudications: Sequence[Vote] = (),
+    gold: Collection[str] = (),
 ) -> Pairs:
     """Turn votes into preference pairs.
 
     A or B gives `chosen > rejected`; each edit of the chosen answer gives `edit > chosen` and `edit > rejected` besides
     (Llama 3's order, arXiv:2407.21783). Ties, both-bad, undecided and unvoted items give none, nor do items that the
     policy turns away or whose two answers differ in white space only; all are counted.
+
+    Args:
+        items: All items; of rankings, those of `pairwise`.
+        votes: All votes on them.
+        policy: What is asked of a verdict, and which pairs are made.
+        adjudications: Adjudicators' votes; a counted one overrules the others on its item.
+        gold: Ids of items whose answer was known: they tested people, and make no pairs.
     """
     found = verdicts(items, votes, policy, adjudications=adjudications)
     pairs: list[PreferencePair] = []
     left_out: dict[str, list[str]] = {}
     for item, decided in zip(items, found, strict=True):
-        reason = _turned_away(item, decided, policy)
+        reason = "gold item" if item.id in gold else _turned_away(item, decided, policy)
         made = [] if reason else [pair for pair in _pairs(item, decided) if pair.kind in policy.kinds]
         pairs += made
         if not made:

@@ -35,8 +35,8 @@ from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed, write_json
 from .decontaminating import clean_items, clean_pairs
 from .folder import collected_file, read_run_items, side_key
-from .privacy import look_for_personal
 from .judging import adjudications, gold_answers, pull_adjudications
+from .privacy import look_for_personal
 from .queues import plan_queues, pull_queues, push_queues, queues_status, queues_summary, replay_queues, run_shares
 from .suggesting import effect_of_suggestions
 

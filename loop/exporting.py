@@ -12,6 +12,7 @@ from ..recipe import Recipe
 from ..runs import Run, read_json
 from .decontaminating import training_pairs
 from .folder import collected_file
+from .judging import adjudications
 
 
 def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings) -> Exported:
@@ -24,7 +25,7 @@ def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings)
     pairs = training_pairs(run, recipe)  # first: it says what comes before an export
     collection = Collection(
         items=read_items(collected_file(run, "items.jsonl")),
-        votes=read_votes(collected_file(run, "votes.jsonl")),
+        votes=[*read_votes(collected_file(run, "votes.jsonl")), *adjudications(run)],
         pairs=pairs,
         sealed=read_sealed(collected_file(run, "sealed.json")),
         summary=read_json(collected_file(run, "summary.json")),

@@ -1,7 +1,7 @@
 """A quality report measured from items and votes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from math import log2
 from typing import Any
@@ -14,7 +14,6 @@ from ..ledger import ledger
 from ..policy import PairSettings
 from ..rankings import pairwise
 from ..reliability import Aggregated, Check, bradley_terry, mace
-from ..sealed import Sealed
 from ..verdict import Verdict, make_pairs, verdicts
 from ..vote import Vote
 from .evidence import Evidence, gather
@@ -30,7 +29,7 @@ def measure(
     *,
     adjudications: Sequence[Vote] = (),
     gold: Mapping[str, str] | None = None,
-    sealed: Sealed | None = None,
+    sealed: Collection[str] = (),
     price_per_hour: float | None = None,
     currency: str = "EUR",
 ) -> Quality:
@@ -42,16 +41,15 @@ def measure(
         policy: How votes become pairs.
         adjudications: Adjudicators' votes; they count for pairs, not for agreement.
         gold: Known answers, from item id to choice. Gold items make no pairs.
-        sealed: Which prompts' texts the report must not show.
+        sealed: Ids of prompts whose texts the report must not show.
         price_per_hour: Of labelling.
         currency: Of that price.
     """
     gold = gold or {}
     seen = gather(items, votes, gold)
-    kept = [item for item in items if item.id not in gold]
-    parts, said = pairwise(kept, [vote for vote in votes if vote.item_id not in gold])
-    judged = pairwise(kept, adjudications)[1]
-    made = make_pairs(parts, said, policy, adjudications=judged)
+    parts, said = pairwise(items, votes)
+    judged = pairwise(items, adjudications)[1]
+    made = make_pairs(parts, said, policy, adjudications=judged, gold=gold)
     spent = ledger(items, votes, made.pairs, price_per_hour=price_per_hour)
     longer = _longer(parts, verdicts(parts, said, policy, adjudications=judged))
     findings = find(seen, longer, by_hand=spent.by_hand)
@@ -184,7 +182,7 @@ def _longer(items: Sequence[Item], decided: Sequence[Verdict]) -> Figure | None:
 
 
 def _disputes(
-    items: Sequence[Item], votes: Sequence[Vote], model: Aggregated, sealed: Sealed | None, done: set[str]
+    items: Sequence[Item], votes: Sequence[Vote], model: Aggregated, sealed: Collection[str], done: set[str]
 ) -> tuple[Dispute, ...]:
     """Return the items on which votes differ: by the votes' entropy, then by what Dawid-Skene still doubts."""
     by_item: dict[str, list[Vote]] = defaultdict(list)
@@ -200,7 +198,7 @@ def _disputes(
         if entropy == 0 or item.id in done:
             continue
         doubt = sum(_entropy(list(model.posterior.get(part.id, {}).values())) for part in parts) / len(parts)
-        hidden = sealed is not None and sealed.holds(item)
+        hidden = item.prompt_id in sealed
         found.append(
             Dispute(
                 item.id,

@@ -39,6 +39,7 @@ def render_page(quality: Quality, *, title: str) -> str:
         "percent": percent,
         "share": _share,
         "number": _number,
+        "plain": _plain,
         "split": _split,
         "money": lambda value: _money(value, quality.currency),
         "hours": _hours,
@@ -65,6 +66,10 @@ def _share(figure: Figure | None, least: int = FEW) -> str:
     return f"{percent(figure.value)} ({percent(figure.low)} to {percent(figure.high)})"
 
 
+def _plain(figure: Figure | None) -> str:
+    return NOTHING if figure is None or figure.n < FEW else percent(figure.value)
+
+
 def _number(figure: Figure | None, least: int = FEW) -> str:
     if figure is None:
         return "not defined"
@@ -75,7 +80,9 @@ def _number(figure: Figure | None, least: int = FEW) -> str:
 
 def _split(dispute: Dispute) -> str:
     names = {"both_bad": "both bad"}
-    return ", ".join(f"{count} \N{MULTIPLICATION SIGN} {names.get(choice, choice)}" for choice, count in dispute.choices.items())
+    return ", ".join(
+        f"{count} \N{MULTIPLICATION SIGN} {names.get(choice, choice)}" for choice, count in dispute.choices.items()
+    )
 
 
 def _money(value: float | None, currency: str) -> str:

@@ -68,12 +68,15 @@ def summarise(verdict: "Verdict", measures: Mapping[str, Any], pairs: int, findi
 def advise(findings: "Sequence[Finding]", disputes: "Sequence[Dispute]") -> tuple[str, ...]:
     """List what to do first."""
     named = sorted({row.annotator for row in findings if row.annotator})
-    advice = [f"Talk to {name}: {'; '.join(row.words for row in findings if row.annotator == name)}." for name in named]
-    advice += [f"{row.words}." for row in findings if row.annotator is None]
+    of_name = {name: "; ".join(row.words for row in findings if row.annotator == name) for name in named}
+    advice = [f"Talk to {name}, who {words}" for name, words in of_name.items()]
+    advice += [row.words for row in findings if row.annotator is None]
     if disputes:
         many = f"the first {min(20, len(disputes))} of {len(disputes)}" if len(disputes) > 1 else "the one"
-        advice.append(f"Adjudicate {many} disputed items (`prefloop collect adjudicate`): they are the least certain.")
-    return tuple(advice)
+        advice.append(
+            f"Adjudicate {many} disputed items with “prefloop collect adjudicate”: they are the least certain"
+        )
+    return tuple(line if line.endswith("?") else f"{line}." for line in advice)
 
 
 def _range(figure: Figure) -> str:
