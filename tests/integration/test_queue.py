@@ -29,6 +29,7 @@ from prefloop.collect import (
 )
 from prefloop.collect.questions import answer
 from prefloop.collect.sides import left_side
+from prefloop.collect.sources import Options, import_pandalm
 from prefloop.errors import UserError
 
 KEY = b"a side key for tests"
@@ -204,23 +205,10 @@ def test_pandalms_votes_survive_queue_votes_and_pairs(owner, collect_settings):
     """999 real pairs, three people each (arXiv:2306.05087): nothing lost, nothing added."""
     path = Path(os.environ["PREFLOOP_TEST_DATA"]) / "preferences" / "pandalm_testset_v1.json.gz"
     rows = json.loads(gzip.decompress(path.read_bytes()))
-    # Six responses are JSON booleans: what the models wrote was the word.
-    texts = [[str(row[f"response{n}"]) for n in (1, 2)] for row in rows]
     words = {0: "tie", 1: "A", 2: "B"}
-    items = [
-        Item(
-            (Message("user", f"{row['instruction']}\n\n{row['input']}".strip()),),
-            *text,
-            Origin("dataset", "pandalm-testset-v1", row=f"{number}:{row['cmp_key'].split('_')[0]}"),
-            Origin("dataset", "pandalm-testset-v1", row=f"{number}:{row['cmp_key'].split('_')[1]}"),
-        )
-        for number, (row, text) in enumerate(zip(rows, texts, strict=True))
-    ]
-    recorded = [
-        Vote(item.id, f"pandalm-{n}", words[row[f"annotator{n}"]], left_side(KEY, item.id))
-        for item, row in zip(items, rows, strict=True)
-        for n in (1, 2, 3)
-    ]
+    imported = import_pandalm(str(path), Options())
+    items = imported.items
+    recorded = [content(replace(vote, left=left_side(KEY, vote.item_id))) for vote in imported.votes]
     random.Random(0).shuffle(recorded)
     queue = open_queue(owner, collect_settings)
     pushed = push(owner, queue, items, KEY)
