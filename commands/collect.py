@@ -28,8 +28,8 @@ def collect_push(recipe: RecipePath, run: RunFolder = None, overrides: Overrides
 
 @app.command("status")
 def collect_status(recipe: RecipePath, run: RunFolder = None, overrides: Overrides = [], as_json: Json = False) -> None:  # noqa: B006
-    """Say how far the annotators are, queue by queue."""
-    from ..loop import connect, queues_status
+    """Say how far the annotators are, queue by queue, and how often the sealed set was opened."""
+    from ..loop import connect, queues_status, seal_status
 
     settings, opened = open_recipe(recipe, run, overrides)
     with connect(opened) as argilla:
@@ -37,12 +37,12 @@ def collect_status(recipe: RecipePath, run: RunFolder = None, overrides: Overrid
     rows = {
         queue.name: {"items": status.total, "completed": status.completed, "submitted": status.submitted}
         for queue, status in found
-    }
+    } | {"sealed set": seal_status(opened)}
     if as_json:
         result_json(rows)
         return
     for name, row in rows.items():
-        facts(f"Queue {name}", row)
+        facts(name if name == "sealed set" else f"Queue {name}", row)
 
 
 @app.command("pull")

@@ -10,7 +10,7 @@ from .collecting import (
     push_items,
     replay_votes,
 )
-from .evaluating import evaluate_run, release_run
+from .evaluating import evaluate_run, release_run, seal_status
 from .exporting import export_run
 from .importing import adopt_votes, import_data
 from .judging import adjudicate, measure_quality, report_quality
@@ -45,6 +45,7 @@ __all__ = [
     "report_quality",
     "sample_items",
     "score_pool",
+    "seal_status",
     "select_items",
     "train_adapter",
 ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..collect import open_seal, read_pairs, read_sealed
+from ..collect import open_seal, read_openings, read_pairs, read_sealed
 from ..collect.item import content_hash
 from ..errors import UserError
 from ..recipe import Recipe, resolved
@@ -43,6 +43,15 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
         _write_page(run.folder / "report.html", run, report)
         summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")
     return report
+
+
+def seal_status(run: Run) -> dict[str, object]:
+    """Return how many prompts are sealed, how often they were opened, and when and why the last time."""
+    path = collected_file(run, "sealed.json")
+    openings = read_openings(path)
+    sealed = len(read_sealed(path).prompt_ids) if path.exists() else 0
+    last = {"last opened": f"{openings[-1]['at']} for {openings[-1]['reason']}"} if openings else {}
+    return {"prompts": sealed, "openings": len(openings)} | last
 
 
 def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":

@@ -10,6 +10,7 @@ from prefloop.collect import (
     Message,
     find_sealed,
     make_pairs,
+    open_seal,
     pairwise,
     read_items,
     read_pairs,
@@ -24,7 +25,7 @@ from prefloop.collect.data_card import ExportSettings
 from prefloop.collect.item import Candidate, Item, Origin
 from prefloop.collect.vote import Vote
 from prefloop.errors import Problems, UserError
-from prefloop.loop import adopt_votes, check_training, export_run
+from prefloop.loop import adopt_votes, check_training, export_run, seal_status
 from prefloop.loop.collecting import set_apart
 from prefloop.loop.decontaminating import training_pairs
 from prefloop.recipe import load_recipe, resolved
@@ -176,6 +177,15 @@ def test_without_the_record_of_what_is_sealed_nothing_goes_to_training(run, reci
     path.write_text(json.dumps(row))
     with pytest.raises(UserError, match="is not as prefloop wrote it"):
         GATES[gate](run, recipe)
+
+
+def test_the_status_says_how_often_the_seal_was_opened_and_why(run, collected):
+    assert seal_status(run) == {"prompts": 48, "openings": 0}
+    open_seal(collected / "sealed.json", "adapter 1")
+    open_seal(collected / "sealed.json", "adapter 2")
+    status = seal_status(run)
+    assert (status["prompts"], status["openings"]) == (48, 2)
+    assert str(status["last opened"]).endswith("for adapter 2")
 
 
 def test_prompts_that_were_shown_are_not_drawn_again(run, recipe, collected):
