@@ -102,7 +102,7 @@ def _length(seen: Evidence, name: str) -> Iterator[tuple[Finding, bool]]:
     p = chance_of_mean(values, [seen.prompts[vote.item_id] for vote, _ in rows])
     words = (
         f"picks the {kind} answer in {percent(chosen)} of votes, {points(abs(excess))} points more than the others on "
-        f"the same {len(values)} items: do the guidelines say that length is no merit?"
+        f"the same {len(values)} items: check that the guidelines say what length is worth"
     )
     yield Finding("length", name, words, p), abs(excess) >= GAP
 
@@ -121,7 +121,7 @@ def _drift(seen: Evidence, name: str) -> Iterator[tuple[Finding, bool]]:
     p = 2 * NormalDist().cdf(-abs(fall) / error) if error else 1.0
     words = (
         f"agreed with the others in {percent(own[0][0])} of the first half of the votes and in {percent(own[1][0])} of "
-        "the second: tired, or has the task changed?"
+        "the second: ask whether they are tired or the task has changed"
     )
     yield Finding("drift", name, words, p), fall >= FALL
 

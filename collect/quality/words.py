@@ -50,14 +50,17 @@ def summarise(verdict: "Verdict", measures: Mapping[str, Any], pairs: int, findi
         return (
             f"No item has two votes, so nothing is known about agreement; {pairs} pairs came out. Let people overlap."
         )
+    if verdict == "too few":
+        return (
+            f"{twice} items have two votes or more, and {ENOUGH} are the least to judge agreement by; "
+            f"{pairs} pairs came out."
+        )
     found = (
         f"On {twice} items with at least two votes, two people agree in {_range(pairwise)}"
         + (f" (Krippendorff's alpha {alpha.value:.2f}, {alpha.low:.2f} to {alpha.high:.2f})" if alpha else "")
         + f"; {pairs} pairs came out."
     )
     named = sorted({row.annotator for row in findings if row.annotator})
-    if verdict == "too few":
-        return f"{found} {ENOUGH} such items are the least to judge by."
     if verdict == "no":
         return f"{found} That is close to chance: the guidelines, the task or the people need work before training."
     if verdict == "almost":
@@ -76,7 +79,7 @@ def advise(findings: "Sequence[Finding]", disputes: "Sequence[Dispute]") -> tupl
         advice.append(
             f"Adjudicate {many} disputed items with “prefloop collect adjudicate”: they are the least certain"
         )
-    return tuple(line if line.endswith("?") else f"{line}." for line in advice)
+    return tuple(f"{line}." for line in advice)
 
 
 def _range(figure: Figure) -> str:
