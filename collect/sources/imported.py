@@ -123,7 +123,7 @@ def gather(
     for done, (row_id, row) in enumerate(rows.rows, 1):
         try:
             taken = take(row_id, _mapping(row))
-            new = [item for item in taken.items if item.id not in items]
+            new = {item_id: item for item in taken.items if (item_id := item.id) not in items}
             fresh = [vote for vote in taken.votes if (vote.item_id, vote.annotator) not in seen]
             if not new and not fresh:
                 raise Refused(SECOND_VOTE if taken.votes else SAME_ITEM)
@@ -132,7 +132,7 @@ def gather(
             continue
         finally:
             progress(done, len(rows.rows))
-        items |= {item.id: item for item in new}
+        items |= new
         votes += fresh
         seen |= {(vote.item_id, vote.annotator) for vote in fresh}
         for note in [*taken.notes, *([SECOND_VOTE] if len(fresh) < len(taken.votes) else [])]:

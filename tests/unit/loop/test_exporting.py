@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prefloop.collect import read_items, read_pairs, read_sealed, read_votes, write_rows
+from prefloop.collect import make_pairs, read_items, read_pairs, read_sealed, read_votes, write_rows
 from prefloop.collect.data_card import COLUMNS, ExportSettings
+from prefloop.collect.sources import Options, import_table
 from prefloop.errors import Problems, UserError
 from prefloop.loop import adopt_votes, export_run
 from prefloop.recipe import load_recipe, resolved
@@ -72,6 +73,15 @@ def test_the_folder_loads_as_a_data_set_with_every_pair_and_its_votes(tmp_path, 
     # By default, the pairs are what one gets.
     plain = load_dataset(str(exported.folder), split="train", cache_dir=str(tmp_path / "cache"))
     assert plain.column_names == parts["pairs"].column_names
+
+
+def test_what_was_exported_can_be_imported_again(tmp_path, run, recipe):
+    exported = export_run(run, recipe, tmp_path / "data", SETTINGS)
+    back = import_table(str(exported.folder), Options(config="pairs", columns={"vote": "id"}))
+    said = {(pair.prompt, pair.chosen, pair.rejected) for pair in make_pairs(back.items, back.votes).pairs}
+    pairs = read_pairs(run.folder / "collect" / "pairs.jsonl")
+    assert said == {(pair.prompt, pair.chosen, pair.rejected) for pair in pairs}
+    assert back.refused == {}
 
 
 def test_no_sealed_prompt_is_in_any_part(tmp_path, run, recipe):
