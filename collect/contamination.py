@@ -4,10 +4,11 @@ Three looks, each text against each evaluation text:
 
 - exact: the same words (`similar.words`), from three words up if a user says it, from eight in answers ("Laughter is
   the best medicine" is one of TruthfulQA's and nobody's);
-- n-gram: thirteen words of the evaluation text in common runs of eight or more, or four fifths of it. Thirteen is the
-  longest n-gram of GPT-3's check (Brown et al. 2020, appendix C), eight its shortest and Llama 3's (arXiv:2407.21783,
-  section 5.1.4), which also goes by the share of the text that is covered. As in GPT-3, runs that stand in more than
-  ten evaluation texts are a form of words and not counted, nor are those that are mostly numbers (1, 2, 3, 4, ...);
+- n-gram: thirteen words of the evaluation text in common runs of eight or more, or four fifths of it; and all of a
+  shorter one, from five words up, inside what a user says. Thirteen is the longest n-gram of GPT-3's check (Brown et
+  al. 2020, appendix C), eight its shortest and Llama 3's (arXiv:2407.21783, section 5.1.4), which also goes by the
+  share of the text that is covered. As in GPT-3, runs that stand in more than ten texts, there of the training data and
+  here of the evaluation data, are a form of words and not counted, nor are those that are mostly numbers (1, 2, 3, ...);
 - near-duplicate: a turn of the user that is as similar as `similar.NEAR`, from five words up.
 
 On real data (PandaLM, HH-RLHF and LLMBar against TruthfulQA, MT-Bench, IFEval, GSM8K, ARC and BIG-Bench Hard) these
@@ -43,6 +44,7 @@ FORM = 10
 SHORTEST_EXACT = 3
 """Words; for answers it is `GRAM`."""
 SHORTEST_NEAR = 5
+"""Words; also of a text that is looked for inside another."""
 RANK = ("exact", "n-gram", "near-duplicate")
 
 
@@ -118,8 +120,9 @@ def overlaps(texts: Sequence[Text], against: Sequence[EvaluationText], progress:
         by_text[row.text].append(row)
     asked = [text for text, owners in by_text.items() if any(owner.asked for owner in owners)]
     found: dict[tuple[str, str, str], Overlap] = {}
-    for kind, text, place, share in (*evaluation.shared(by_text, progress), *evaluation.near(asked)):
-        answers_count = kind == "n-gram" or (kind == "exact" and len(evaluation.words[place]) >= GRAM)
+    signs = (*evaluation.shared(by_text, progress), *evaluation.short(asked), *evaluation.near(asked))
+    for kind, text, place, share in signs:
+        answers_count = kind != "near-duplicate" and len(evaluation.words[place]) >= GRAM
         for owner in by_text[text]:
             if owner.asked or answers_count:
                 one = Overlap(owner.owner, owner.part, kind, against[place].file, against[place].row, round(share, 3))
@@ -197,6 +200,15 @@ class _Evaluation:
                 covered = {n + k for n, gram in enumerate(self.grams[place]) if gram in common for k in range(GRAM)}
                 if len(covered) >= RUN or len(covered) >= MOST * len(self.words[place]):
                     yield "n-gram", text, place, len(covered) / len(self.words[place])
+
+    def short(self, texts: Sequence[str]) -> Iterator[Found]:
+        """Yield the whole evaluation texts, too short to have a run of eight words, that stand inside a text."""
+        for text in texts:
+            mine = words(text)
+            for length in range(SHORTEST_NEAR, min(GRAM, len(mine))):
+                for start in range(len(mine) - length + 1):
+                    for place in self.whole.get(tuple(mine[start : start + length]), ()):
+                        yield "n-gram", text, place, 1.0
 
     def near(self, texts: Sequence[str]) -> Iterator[Found]:
         """Yield the best near-duplicate of each text."""

@@ -40,11 +40,13 @@ def found(text, *texts, asked=True):
         (SHORT.replace("planets", "moons"), [("near-duplicate", "2", 0.7)]),
         ("What happens at noon when a train leaves the old station for the north?", []),
         ("Where is my parcel?", []),
+        ("A quiz for you: who painted the Mona Lisa? Answer in a word.", [("n-gram", "4", 1.0)]),
+        ("Is that so? Where is it? I can't find it.", []),
         ("", []),
     ],
 )
 def test_what_stands_in_the_evaluation_is_found(text, expected):
-    assert found(text, LONG, SHORT, "Where is it?") == expected
+    assert found(text, LONG, SHORT, "Where is it?", "Who painted the Mona Lisa?") == expected
 
 
 def test_answers_need_more_words_than_questions():
@@ -156,8 +158,7 @@ def test_truthfulqa_mixed_into_real_items_is_found_and_nothing_else(data, make_i
     assert {item.id for item in mixed} <= {one.id for one in hits}
     assert {one.id for one in hits} <= {item.id for item in (*mixed, *inside)}
     missed = [item for item in inside if item.id not in {one.id for one in hits}]
-    assert len(missed) < 0.35 * len(inside)
-    assert max(len(item.prompt[0].content.split()) for item in missed) <= 7 + 7  # questions of fewer than eight words
+    assert max((len(item.prompt[0].content.split()) for item in missed), default=0) <= 7 + 4  # four words and fewer
 
 
 def test_llmbars_mt_bench_questions_are_found(data):
