@@ -135,7 +135,7 @@ def bootstrap(
         seed: Of the draws.
 
     Returns:
-        None where the statistic of all items is undefined.
+        None where the statistic of all items is undefined, or that of every resample.
     """
     import numpy as np
 
@@ -152,7 +152,11 @@ def bootstrap(
         drawn = rng.integers(0, len(grouped), (min(step, resamples - start), len(grouped)))
         weights = np.stack([np.bincount(row, minlength=len(grouped)) for row in drawn])
         found.append(statistic(weights @ grouped))
-    low, high = np.nanquantile(np.concatenate(found), [0.025, 0.975])
+    values = np.concatenate(found)
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return None
+    low, high = np.quantile(defined, [0.025, 0.975])
     return Figure(value, float(low), float(high), len(rows))
 
 
