@@ -1,6 +1,7 @@
 """Tables and the owner's account: what has to be there before the server can serve."""
 
 import logging
+import os
 
 import alembic.command
 from alembic.config import Config
@@ -22,6 +23,9 @@ def migrate() -> None:
     with sync_engine.connect() as connection:
         if settings.database_is_sqlite:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        else:
+            # The other driver, asyncpg, reads PGPASSFILE wrongly where a password holds a colon or a backslash.
+            os.environ["PGPASSWORD"] = connection.connection.driver_connection.info.password or ""
         current = MigrationContext.configure(connection).get_current_revision()
     if current == ScriptDirectory.from_config(config).get_current_head():
         return

@@ -52,18 +52,23 @@ TEXT_SCHEMA = {
         {index}
     END""",
 }
-INDEX_RECORD = """INSERT INTO prefloop_text_rows (record_id, field)
+INDEX_RECORD = r"""INSERT INTO prefloop_text_rows (record_id, field)
             SELECT new.id, '' UNION ALL
             SELECT new.id, name FROM fields WHERE dataset_id = new.dataset_id;
         INSERT INTO prefloop_text (rowid, body)
             SELECT r.id, (
                 SELECT group_concat(text.atom, char(10))
-                FROM fields f, json_tree(new.fields, '$."' || f.name || '"') text
+                FROM fields f, json_tree(
+                    replace(replace(replace(new.fields, '\\', char(1)), '\u0000', ' '), char(1), '\\'),
+                    '$."' || f.name || '"') text
                 WHERE f.dataset_id = new.dataset_id AND json_extract(f.settings, '$.type') <> 'image'
                 AND r.field IN ('', f.name) AND text.atom IS NOT NULL
                 AND NOT (json_extract(f.settings, '$.type') = 'chat' AND text.key = 'role'))
             FROM prefloop_text_rows r WHERE r.record_id = new.id;"""
-"""A field's text is all strings and numbers in it: one in a text field, in a chat its contents."""
+"""A field's text is all strings and numbers in it: one in a text field, in a chat its contents.
+
+A NUL would end the text for SQLite; escaped backslashes are put aside while it is replaced.
+"""
 
 _fts = table("prefloop_text", column("rowid"), column("body"))
 _rows = table("prefloop_text_rows", column("id"), column("record_id", Uuid()), column("field"))
