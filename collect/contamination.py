@@ -8,7 +8,7 @@ Three looks, each text against each evaluation text:
   shorter one, from five words up, inside what a user says. Thirteen is the longest n-gram of GPT-3's check (Brown et
   al. 2020, appendix C), eight its shortest and Llama 3's (arXiv:2407.21783, section 5.1.4), which also goes by the
   share of the text that is covered. As in GPT-3, runs that stand in more than ten texts, there of the training data and
-  here of the evaluation data, are a form of words and not counted, nor are those that are mostly numbers (1, 2, 3, ...);
+  here of the evaluation data, are a form of words and not counted, nor are those that are mostly numbers (1, 2, 3);
 - near-duplicate: a turn of the user that is as similar as `similar.NEAR`, from five words up.
 
 On real data (PandaLM, HH-RLHF and LLMBar against TruthfulQA, MT-Bench, IFEval, GSM8K, ARC and BIG-Bench Hard) these
