@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from ..collect import (
     Agreement,
@@ -32,7 +33,7 @@ from ..collect.personal import vote_texts
 from ..errors import UserError
 from ..home import home
 from ..recipe import Recipe
-from ..runs import Progress, Run, silent, timed, write_json
+from ..runs import Progress, Run, read_json, silent, timed, write_json
 from .decontaminating import clean_items, clean_pairs
 from .folder import collected_file, read_run_items, side_key
 from .judging import adjudications, gold_answers, pull_adjudications
@@ -101,8 +102,16 @@ def set_apart(run: Run, recipe: Recipe) -> tuple[list[Item], Sealed]:
     items = clean_items(run, recipe, read_items(recipe.collect.items))
     look_for_personal(run, recipe, "items", item_texts(items))
     write_rows(collected_file(run, "items.jsonl"), items)
+    _keep_source(run, recipe.collect.items.with_name("source.json"))
     path = collected_file(run, "sealed.json")
     return items, seal(items, recipe.collect.sealed_fraction, recipe.collect.sealed_seed, path)
+
+
+def _keep_source(run: Run, path: Path) -> None:
+    """Copy where imported items came from, for lineage and cards; forget what an earlier push of others said."""
+    collected_file(run, "source.json").unlink(missing_ok=True)
+    if path.exists():
+        write_json(collected_file(run, "source.json"), read_json(path))
 
 
 def _refuse_a_second_draw(run: Run) -> None:

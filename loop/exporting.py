@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..collect import read_items, read_sealed, read_votes
+from ..collect import CollectSettings, read_items, read_sealed, read_votes
 from ..collect.data_card import ExportSettings
 from ..collect.export import Collection, Exported, write_export
 from ..collect.sides import read_side_key
@@ -31,7 +31,16 @@ def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings)
         summary=read_json(collected_file(run, "summary.json")),
         source=read_source(collected_file(run, "")),
     )
-    if collection.source is None and recipe.collect.guidelines.exists():
-        settings = replace(settings, guidelines=recipe.collect.guidelines.read_text(encoding="utf-8"))
+    if (
+        collected_file(run, "push.json").exists() or collection.source is None
+    ):  # else others asked, with words of theirs
+        settings = replace(settings, guidelines=_guidelines(recipe.collect))
     # Drawn and kept (mode 0600) as the side key is: the same run always gives the same pseudonyms.
     return write_export(folder, collection, settings, read_side_key(collected_file(run, "annotator_key")))
+
+
+def _guidelines(settings: CollectSettings) -> str:
+    """Return what annotators read, every queue's, as far as the files are still there."""
+    texts = [(None, settings.guidelines), *((name, skill.guidelines) for name, skill in settings.skills.items())]
+    read = [(name, path.read_text(encoding="utf-8").strip()) for name, path in texts if path and path.exists()]
+    return "\n\n".join(text if name is None else f"### {name}\n\n{text}" for name, text in read)

@@ -10,7 +10,7 @@ from ..collect.sources import Imported, Options, import_argilla, import_source
 from ..errors import Problems, UserError
 from ..home import home
 from ..recipe import Recipe
-from ..runs import Progress, Run, silent, timed, write_text
+from ..runs import Progress, Run, silent, timed
 from .collecting import Collected, connect, in_words, keep, set_apart
 from .folder import collected_file
 
@@ -47,7 +47,6 @@ def adopt_votes(run: Run, recipe: Recipe) -> Collected:
         protocols = {vote.protocol for vote in pulled.votes}
         protocol = protocols.pop() if len(protocols) == 1 else ""
         collected = keep(run, recipe, items, pulled, sealed, queue=recipe.collect.queue, protocol=protocol)
-        _keep_source(run, recipe.collect.votes.parent)
         summary.append(in_words(collected))
     return collected
 
@@ -72,11 +71,3 @@ def _as_pulled(items: Sequence[Item], votes: Sequence[Vote]) -> Pulled:
     foreign = sorted({vote.item_id for vote in votes} - known)
     voted = {vote.item_id for vote in ours}
     return Pulled(tuple(ours), len(items), len(known - voted), tuple(foreign))
-
-
-def _keep_source(run: Run, folder: Path) -> None:
-    """Copy where the votes were imported from, if that is known, and forget what an earlier adoption said."""
-    path = folder / "source.json"
-    collected_file(run, "source.json").unlink(missing_ok=True)
-    if path.exists():
-        write_text(collected_file(run, "source.json"), path.read_text(encoding="utf-8"))

@@ -73,7 +73,7 @@ def test_every_kind_is_tried():
 
 
 @pytest.mark.parametrize("kind", FORMS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_no_row_crashes_and_all_are_counted(kind, data, tmp_path_factory):
     shaped = st.fixed_dictionaries(
