@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..errors import UserError
-from ..models import fingerprint, load_model, load_tokenizer, resolve_model
+from ..models import ModelFolder, fingerprint, load_model, load_tokenizer, resolve_model
 from ..runs import Progress, append_line, read_json, read_lines, silent
 from .generate import GenerateSettings, generate_batches
 from .item import Message, Origin, content_hash, prompt_rows
@@ -51,8 +51,8 @@ class WriterSettings(BaseModel):
     """Sample only from the likeliest tokens that reach this probability together."""
     max_new_tokens: int = Field(default=256, gt=0)
     """The longest answer, in tokens; longer ones are cut off, counted and left out."""
-    batch_size: int = Field(default=32, gt=0)
-    """Prompts answered at once by a local model."""
+    batch_size: int = Field(default=16, gt=0)
+    """Prompts answered at once by a local model; a kill loses at most so many answers."""
 
     @field_validator("endpoint")
     @classmethod
@@ -191,7 +191,7 @@ def _open_writer(settings: WriterSettings, base: str, prompts: Sequence[Sequence
         origin = Origin("model", str(settings.model), None, None, sampling | {"endpoint": settings.endpoint})
         return _Writer(origin, lambda number, done: _ask_all(settings, prompts, seed + number, done))
     folder = resolve_model(settings.model or base, revision=settings.revision)
-    name = folder.name + (f" + adapter {_adapter_hash(settings.adapter)}" if settings.adapter else "")
+    name = folder.name + (f" + adapter {_adapter_hash(settings.adapter, folder)}" if settings.adapter else "")
     # The batch size is part of it: rounding in bfloat16 depends on the batch.
     origin = Origin("model", name, folder.sha256[:16], None, sampling | {"batch_size": settings.batch_size})
     loaded: list[Any] = []
@@ -214,11 +214,17 @@ def _open_writer(settings: WriterSettings, base: str, prompts: Sequence[Sequence
     return _Writer(origin, write)
 
 
-def _adapter_hash(adapter: Path) -> str:
+def _adapter_hash(adapter: Path, base: ModelFolder) -> str:
     if not (adapter / "adapter_config.json").exists():
         raise UserError(f"{adapter} is no adapter folder: it has no adapter_config.json")
-    record = adapter / "prefloop.json"
-    return str(read_json(record)["sha256"] if record.exists() else fingerprint(adapter))[:16]
+    if not (adapter / "prefloop.json").exists():  # somebody else's: nothing says what it was trained on
+        return fingerprint(adapter)[:16]
+    record = read_json(adapter / "prefloop.json")
+    if record["base_sha256"] != base.sha256:
+        raise UserError(
+            f"{adapter} was trained on {record['base_name']}, and {base.name} has other weights than that had"
+        )
+    return str(record["sha256"])[:16]
 
 
 def _ask_all(

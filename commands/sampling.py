@@ -30,6 +30,8 @@ def collect_sample(recipe: RecipePath, run: RunFolder = None, overrides: Overrid
     rows: dict[str, object] = {"answers": pool.answers, "items in the pool": len(pool.items)}
     rows |= {f"left out: {reason}": len(ids) for reason, ids in pool.left_out.items()}
     facts("Sampled", rows | {"prompts with fewer than two answers": len(pool.prompts_without)})
+    if len(pool.left_out.get("cut off", ())) > pool.answers / 10:
+        say("warning: more than one answer in ten was cut off; raise max_new_tokens of the writers")
     say(f"Which answers were left out and why: {opened.folder / 'collect' / 'sample.json'}")
     say("Next: `prefloop collect select`, or first `prefloop collect score` if a selector is to choose.")
 
