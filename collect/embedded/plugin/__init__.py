@@ -14,5 +14,7 @@ the name `prefloop_argilla`. It imports argilla_server and what that brings, not
     private.py     routes of our own, and which features they make        access.py  who may use them
     plan.py        what the lead wants of a queue        queueing.py  an annotator's queue that follows it
     leases.py      exact overlap        privacy.py  what annotators must not learn
+    bulk.py        many records in at once        changes.py  records and responses out, only what is new
+    forms.py       a question's settings, read once
     owner.py       tables and the owner's account
 """

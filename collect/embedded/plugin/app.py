@@ -11,7 +11,7 @@ import uvicorn
 from argilla_server import app
 from argilla_server.search_engine import SearchEngine
 
-from . import database, events, jobs, owner, plan, privacy, private
+from . import database, events, forms, jobs, owner, plan, privacy, private
 from .dialect import dialect
 from .engine import SqlSearchEngine
 
@@ -41,6 +41,7 @@ def install() -> None:
     database.widen_server_pool()
     events.install()
     jobs.install()
+    forms.install()
     private.install()
     privacy.install()
     app.router.lifespan_context = _around(app.router.lifespan_context)
