@@ -2,11 +2,16 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import prefloop
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prefloop.collect import (
+    Item,
     Message,
+    Origin,
     PreferencePair,
     open_seal,
     read_items,
@@ -16,9 +21,11 @@ from prefloop.collect import (
     seal,
     split_pairs,
 )
+from prefloop.collect.similar import NEAR, jaccard, shingles
 from prefloop.errors import Problems, UserError
 from prefloop.runs import read_lines
 
+AUTHOR = Origin("person", "author")
 DEMO_DRAW = "983a08c1446d281d40be86699d95a586dcfa48c38eee7ee78be547fd02591f56"
 """Of the demonstration's 48 sealed prompt ids, sorted, one a line: its published numbers were measured on them."""
 
@@ -103,6 +110,36 @@ def test_a_bridge_stands_on_no_side_and_binds_nobody(make_item, path):
     assert split_pairs([pair(between)], after) == ([], [])
     with pytest.raises(Problems, match=f"near sealed and training prompts .prompt {between.prompt_id}"):
         refuse_sealed([pair(between)], after)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    pushes=st.lists(
+        st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=9).map(" ".join), max_size=6), max_size=4
+    ),
+    fraction=st.floats(0, 0.9),
+    shuffled=st.randoms(),
+)
+def test_whatever_is_pushed_no_two_prompts_alike_stand_on_both_sides(pushes, fraction, shuffled):
+    def item(text):
+        return Item((Message("user", text),), "a", "b", AUTHOR, AUTHOR)
+
+    with TemporaryDirectory() as folder:
+        path, mirrored = Path(folder) / "one.json", Path(folder) / "two.json"
+        before: dict[str, str] = {}
+        for texts in [[], *pushes]:
+            sealed = seal([item(text) for text in texts], fraction, 0, path)
+            seal([item(text) for text in shuffled.sample(texts, len(texts))], fraction, 0, mirrored)
+            assert path.read_bytes() == mirrored.read_bytes()
+            sides = {prompt_id: placed.side for prompt_id, placed in sealed.prompts.items()}
+            assert before.items() <= sides.items()
+            before = sides
+            one, other = (
+                [shingles(sealed.prompts[prompt_id].texts[0]) for prompt_id in sealed.of(side)]
+                for side in ("sealed", "training")
+            )
+            # A hair above the threshold, where MinHash may miss one in a thousand.
+            assert [(a, b) for a in one for b in other if jaccard(a, b) >= NEAR + 0.05] == []
 
 
 def test_a_killed_push_seals_the_same_when_it_goes_on(make_item, path, monkeypatch):
