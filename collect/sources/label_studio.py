@@ -64,8 +64,8 @@ def _vote(annotation: Any, item: Item, fallback: str, options: Options) -> Vote:
         item_id=item.id,
         annotator=_annotator(annotation),
         choice="skip" if skipped else _choice(results, columns.get("label"), options.labels),
-        # The left text is the first one that the labelling page names, and stands left for everyone.
-        left="A",
+        # A pairwise control has a left and a right text, the same for everyone; of other pages nothing is known.
+        left="A" if any(row.get("type") == "pairwise" for row in results) else None,
         status="discarded" if skipped else "submitted",
         strength=whole({"rating": _of(results, columns.get("strength"), "rating")}, "rating", 1, 4),
         critique=_written(_of(results, columns.get("critique"), "text")),

@@ -13,6 +13,7 @@ from prefloop.collect import (
 from prefloop.collect.annotators import Person, invite
 from prefloop.collect.sources import Options, import_argilla
 from prefloop.errors import UserError
+from prefloop.loop import import_data
 
 KEY = b"a side key for tests"
 WORKSPACE = "elsewhere"
@@ -65,7 +66,7 @@ def options(values):
     return [{"value": value, "text": value} for value in values]
 
 
-def test_a_stock_dataset_moves_with_every_annotators_answer_status_and_time(owner, tmp_path):
+def test_a_stock_dataset_moves_with_every_annotators_answer_status_and_time(owner, argilla, tmp_path, monkeypatch):
     questions = {
         "verdict": {"type": "label_selection", "options": options(["one", "two", "equal"])},
         "why": {"type": "text"},
@@ -80,7 +81,10 @@ def test_a_stock_dataset_moves_with_every_annotators_answer_status_and_time(owne
         (records["r0"], "submitted", {"verdict": "one"}), (records["r1"], "draft", {"verdict": "two"})])  # fmt: skip
 
     labels = {"one": "A", "two": "B", "equal": "tie"}
-    imported = import_argilla(owner, f"{WORKSPACE}/stock", Options(columns=COLUMNS, labels=labels))
+    # By the way that the command line takes.
+    monkeypatch.setenv("ARGILLA_API_URL", owner.url)
+    monkeypatch.setenv("ARGILLA_API_KEY", argilla.api_key)
+    imported = import_data("argilla", f"{WORKSPACE}/stock", Options(columns=COLUMNS, labels=labels))
     assert imported.source.rows == 5 == imported.taken + 1
     assert imported.refused == {"both responses are the same": ("r3",)}
     assert imported.source.protocol == "Choose the helpful one."

@@ -157,6 +157,7 @@ def test_label_studios_annotators_stay_apart(example, accounted):
     skipped = votes["label_studio:annotation-1003"]
     assert (skipped.choice, skipped.status) == ("skip", "discarded")
     assert votes["label_studio:annotation-1004"].choice == "both_bad"
+    assert votes["label_studio:annotation-1004"].left is None  # a Choices control: nobody knows what stood where
     assert len(imported.items) == 3
     assert imported.notes == {"an annotation was left out: it holds no choice": ("1",)}
     assert imported.refused == {
