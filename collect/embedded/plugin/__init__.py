@@ -4,6 +4,7 @@ This folder runs inside the server's own environment, where prefloop is not inst
 the name `prefloop_argilla`. It imports argilla_server and what that brings, nothing of prefloop.
 
     launch.py      sets the server's environment variables, then starts app.py
+    stock.py       the same for a server that Argilla's own image starts
     app.py         puts the parts together and serves
     engine.py      the search engine: Argilla's SearchEngine interface over Argilla's own database
     conditions.py  filters as SQL        ordering.py  sorts as SQL        vectors.py  similarity, by brute force
@@ -15,6 +16,6 @@ the name `prefloop_argilla`. It imports argilla_server and what that brings, not
     plan.py        what the lead wants of a queue        queueing.py  an annotator's queue that follows it
     leases.py      exact overlap        privacy.py  what annotators must not learn
     bulk.py        many records in at once        changes.py  records and responses out, only what is new
-    forms.py       a question's settings, read once
+    forms.py       a question's settings, read once        statuses.py  a record's status, written where it changes
     owner.py       tables and the owner's account
 """

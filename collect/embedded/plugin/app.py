@@ -11,7 +11,7 @@ import uvicorn
 from argilla_server import app
 from argilla_server.search_engine import SearchEngine
 
-from . import database, events, forms, jobs, owner, plan, privacy, private
+from . import database, events, forms, jobs, owner, plan, privacy, private, statuses
 from .dialect import dialect
 from .engine import SqlSearchEngine
 
@@ -35,13 +35,15 @@ def run_job(name: str, arguments: dict[str, Any]) -> None:
     asyncio.run(jobs.run_here(name, arguments))
 
 
-def install() -> None:
-    """Put the plug-in's parts into the stock application."""
+def install(*, jobs_here: bool = True) -> None:
+    """Put the plug-in's parts into the stock application; without `jobs_here` its jobs stay in Redis, for a worker."""
     SearchEngine.register("sql")(SqlSearchEngine)
     database.widen_server_pool()
     events.install()
-    jobs.install()
+    if jobs_here:
+        jobs.install()
     forms.install()
+    statuses.install()
     private.install()
     privacy.install()
     app.router.lifespan_context = _around(app.router.lifespan_context)
