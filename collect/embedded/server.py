@@ -192,6 +192,7 @@ def _choose_port(folder: Path, host: str, port: int | None, say: Say) -> int:
         return _bind(host, port)
     saved = folder / "server.json"
     if saved.exists():
+        # 0 where a restored server was never started.
         last = int(read_json(saved)["port"])
         try:
             return _bind(host, last)
