@@ -28,6 +28,7 @@ ORDER = [
     "doctor",
     "console",
     "demo",
+    "scaffold",
     "commands",
     "cli",
 ]
