@@ -25,6 +25,7 @@ from prefloop.collect.embedded import Server, running_server, start_server, stop
 
 OVERLAP = 3
 PAGE = 10
+BULK = 500
 QUEUE = {
     "filters": {
         "and": [
@@ -100,8 +101,8 @@ def _set_up(owner: httpx.Client, annotators: int, records: int) -> tuple[str, di
     _call(owner, "POST", f"/datasets/{dataset}/questions", choice)
     _call(owner, "PUT", f"/datasets/{dataset}/publish")
     rows = [{"external_id": f"r{n}", "fields": {"prompt": f"question {n} " + "word " * 100}} for n in range(records)]
-    for start in range(0, records, 1000):
-        _call(owner, "POST", f"/prefloop/datasets/{dataset}/records", {"items": rows[start : start + 1000]})
+    for start in range(0, records, BULK):
+        _call(owner, "POST", f"/prefloop/datasets/{dataset}/records", {"items": rows[start : start + BULK]})
     _call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", {"exact_overlap": True})
     users = {}
     for number in range(annotators):
