@@ -24,6 +24,8 @@ def read_rows(place: str, options: Options) -> Rows:
         UserError: there is nothing to read there, or it is of no known form.
     """
     path = Path(place).expanduser()
+    if not path.exists() and path.suffix.lower() in (*FORMATS, ".gz"):  # a file's name, not a data set's
+        raise UserError(f"{place} does not exist")
     if path.is_dir() or not path.exists():
         return _data_set(place, path, options)
     kind = _format(path)

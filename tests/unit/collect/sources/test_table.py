@@ -132,6 +132,8 @@ def test_a_map_that_fits_nothing_is_told_at_once(tmp_path):
 
 
 def test_files_that_are_none_are_one_sentence(tmp_path):
+    with pytest.raises(UserError, match=r"nosuch\.jsonl\.gz does not exist"):
+        import_table(str(tmp_path / "nosuch.jsonl.gz"), Options())
     for name, text, said in (("a.txt", "x", "must end in"), ("a.json", "{", "is not JSON"), ("b.json", "{}", "array"),
                              ("a.parquet", "x", "Parquet"), ("a.jsonl.gz", "x", "can't be read")):  # fmt: skip
         (tmp_path / name).write_text(text)
