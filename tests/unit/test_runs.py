@@ -3,6 +3,7 @@ import json
 import pytest
 from prefloop.errors import UserError
 from prefloop.runs import (
+    Cost,
     open_run,
     peak_memory_mb,
     read_lines,
@@ -91,3 +92,20 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     write_text(path, "secret", mode=0o600)
     assert path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_people_are_asked_changes_by_migration_only(tmp_path):
+    def recipe(**collect):
+        return {"name": "r", "collect": {"form": {"tie": True}, "guidelines": "g.md", "queue": "q"} | collect}
+
+    run = open_run(tmp_path / "r", recipe())
+    for phase in ("push", "label", "pull"):
+        run.finish(phase, Cost(1.0, 1, ""))
+    changed = recipe(form={"tie": False}, guidelines="new.md")
+    with pytest.raises(UserError, match=r"collect\.form\.tie, collect\.guidelines.*collect migrate"):
+        open_run(tmp_path / "r", changed)
+    with pytest.raises(UserError, match="run of another recipe"):
+        open_run(tmp_path / "r", changed | {"name": "s"}, migrating=True)
+    assert list(run.costs) == ["push", "label", "pull"]
+    assert list(open_run(tmp_path / "r", changed, migrating=True).costs) == []
+    open_run(tmp_path / "r", changed)
