@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..collect import CollectSettings, read_items, read_sealed, read_votes
+from ..collect.contamination import pair_texts
 from ..collect.data_card import ExportSettings
 from ..collect.export import Collection, Exported, write_export
+from ..collect.personal import vote_texts
 from ..collect.sides import read_side_key
 from ..collect.sources import read_source
 from ..recipe import Recipe
@@ -13,6 +15,7 @@ from ..runs import Run, read_json
 from .decontaminating import training_pairs
 from .folder import collected_file
 from .judging import adjudications
+from .privacy import look_for_personal
 
 
 def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings) -> Exported:
@@ -20,7 +23,7 @@ def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings)
 
     Raises:
         UserError: nothing was pulled yet, or the folder holds something else.
-        Problems: pairs that must not be trained on.
+        Problems: pairs that must not be trained on, or personal data where the recipe says to block.
     """
     pairs = training_pairs(run, recipe)  # first: it says what comes before an export
     collection = Collection(
@@ -31,6 +34,7 @@ def export_run(run: Run, recipe: Recipe, folder: Path, settings: ExportSettings)
         summary=read_json(collected_file(run, "summary.json")),
         source=read_source(collected_file(run, "")),
     )
+    look_for_personal(run, recipe, "pairs and votes", [*pair_texts(pairs), *vote_texts(collection.votes)])
     if (
         collected_file(run, "push.json").exists() or collection.source is None
     ):  # else others asked, with words of theirs

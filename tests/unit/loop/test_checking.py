@@ -10,8 +10,9 @@ from pathlib import Path
 import prefloop
 import pytest
 from prefloop.collect import Message, read_items, read_votes, write_rows
+from prefloop.collect.data_card import ExportSettings
 from prefloop.errors import Problems
-from prefloop.loop import adopt_votes, check_items
+from prefloop.loop import adopt_votes, check_items, export_run
 from prefloop.recipe import load_recipe, resolved
 from prefloop.runs import open_run, read_json
 
@@ -62,7 +63,6 @@ def test_the_command_shows_what_a_push_would_stop_at_and_no_secret(dirty):
     assert [len(members) for members in told["clusters"]] == [2]
     assert [row["id"] for row in told["overlaps"]] == [question]
     assert told["personal"] is None
-    assert check().returncode == 0
 
 
 def test_personal_data_stops_a_push_or_is_listed(dirty, tmp_path, caplog):
@@ -70,7 +70,7 @@ def test_personal_data_stops_a_push_or_is_listed(dirty, tmp_path, caplog):
     settings = ["collect.decontaminate.action=drop", f"collect.items={path}"]
     blocked = load_recipe(DEMO / "recipe.yaml", [*settings, "collect.pii=block"])
     run = open_run(tmp_path / "run", resolved(blocked))
-    with pytest.raises(Problems, match="1 items hold personal data or secrets .e-mail address.") as refused:
+    with pytest.raises(Problems, match=r"1 items hold personal data or secrets \(e-mail address\)") as refused:
         adopt_votes(run, blocked)
     assert f"{personal} prompt: e-mail address" in str(refused.value)
     assert not (run.folder / "collect/items.jsonl").exists()
@@ -91,3 +91,18 @@ def test_what_annotators_wrote_is_looked_at_and_their_votes_are_kept(tmp_path):
         adopt_votes(run, recipe)
     assert len(read_votes(run.folder / "collect/votes.jsonl")) == len(votes)
     assert not (run.folder / "collect/pairs.jsonl").exists()
+
+
+def test_a_setting_that_came_after_the_pull_still_holds_back_the_export(tmp_path):
+    votes = read_votes(DEMO / "votes.jsonl")
+    wrote = replace(votes[3], critique=f"Send it to {SECRET}.")
+    write_rows(tmp_path / "votes.jsonl", [*votes[:3], wrote, *votes[4:]])
+    overrides = [f"collect.votes={tmp_path / 'votes.jsonl'}"]
+    recipe = load_recipe(DEMO / "recipe.yaml", overrides)
+    run = open_run(tmp_path / "run", resolved(recipe))
+    adopt_votes(run, recipe)
+    stricter = load_recipe(DEMO / "recipe.yaml", [*overrides, "collect.pii=block"])
+    card = ExportSettings("first replies", "Drafts the first reply.", "cc-by-4.0", ("en",))
+    with pytest.raises(Problems, match=f"{wrote.id} critique: e-mail address"):
+        export_run(open_run(run.folder, resolved(stricter)), stricter, tmp_path / "data", card)
+    assert not (tmp_path / "data").exists()
