@@ -50,8 +50,10 @@ def seal_status(run: Run) -> dict[str, object]:
     path = collected_file(run, "sealed.json")
     openings = read_openings(path)
     sealed = len(read_sealed(path).prompt_ids) if path.exists() else 0
-    last = {"last opened": f"{openings[-1]['at']} for {openings[-1]['reason']}"} if openings else {}
-    return {"prompts": sealed, "openings": len(openings)} | last
+    status: dict[str, object] = {"prompts": sealed, "openings": len(openings)}
+    if openings:
+        status["last opened"] = f"{openings[-1]['at']} for {openings[-1]['reason']}"
+    return status
 
 
 def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":
