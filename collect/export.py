@@ -230,6 +230,7 @@ def _version_there(folder: Path) -> str | None:
 
 
 def _write(folder: Path, texts: Mapping[str, str], lineage: Mapping[str, Any], card: str) -> None:
+    folder = folder.absolute()
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for name, text in texts.items():

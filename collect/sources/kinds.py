@@ -62,6 +62,7 @@ def write_import(folder: Path, imported: Imported) -> Path:
         raise UserError(f"no row could be taken, so nothing was written: {_reasons(imported)}")
     if imported.source.licence is None:
         raise UserError("say under which licence the data may be used: --license cc-by-4.0, or --license other")
+    folder = folder.absolute()
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     write_rows(partial / "items.jsonl", imported.items)
