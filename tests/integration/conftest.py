@@ -137,10 +137,16 @@ def program(name: str, package: str, folders: Sequence[Path] = ()) -> Path:
     pytest.skip(why)
 
 
-def free_port() -> int:
+def a_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Return a function that returns a port nobody listens on."""
+    return a_port
 
 
 @dataclass(frozen=True)
@@ -165,7 +171,7 @@ def postgres() -> Iterator[Postgres]:
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     programs = program("initdb", "postgresql", debian[-1:]).parent
     folder = Path(tempfile.mkdtemp(prefix="prefloop-postgres-"))
-    data, port, password = folder / "data", free_port(), "s%cret:@/"
+    data, port, password = folder / "data", a_port(), "s%cret:@/"
     (folder / "password").write_text(password)
     escaped = password.replace(":", r"\:")
     (folder / "pgpass").write_text(f"127.0.0.1:{port}:*:argilla:{escaped}")
@@ -193,7 +199,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def redis() -> Iterator[str]:
     """Start a Redis with a password and return its URL."""
-    folder, port = Path(tempfile.mkdtemp(prefix="prefloop-redis-")), free_port()
+    folder, port = Path(tempfile.mkdtemp(prefix="prefloop-redis-")), a_port()
     settings = f"bind 127.0.0.1\nport {port}\ndir {folder}\nsave ''\nrequirepass secret\n"
     command = [program("redis-server", "redis-server"), "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
