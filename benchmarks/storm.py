@@ -64,8 +64,8 @@ def storm(
     """
     server = start_server(folder)
     try:
-        with _connect(server) as owner:
-            dataset, users = _set_up(owner, annotators, records)
+        with connect(server) as owner:
+            dataset, users = set_up(owner, annotators, records)
             seen = asyncio.run(_run(server, dataset, users, seconds, votes, kills, think))
             wrong, stored = _settle(owner, dataset, seen)
     finally:
@@ -80,36 +80,36 @@ def storm(
         "acknowledged": len(seen.acknowledged),
         "votes_cut_off_but_there": stored - len(seen.acknowledged),
         "requests_cut_off": seen.cut_off,
-        "page_ms": {name: round(1000 * _quantile(seen.pages, share)) for name, share in (("p50", 0.5), ("p95", 0.95))},
+        "page_ms": {name: round(1000 * quantile(seen.pages, share)) for name, share in (("p50", 0.5), ("p95", 0.95))},
         "load": os.getloadavg()[0],
         "wrong": wrong,
     }
 
 
-def _set_up(owner: httpx.Client, annotators: int, records: int) -> tuple[str, dict[str, str]]:
+def set_up(owner: httpx.Client, annotators: int, records: int) -> tuple[str, dict[str, str]]:
     """Make a dataset with exact overlap and the annotators' accounts (id to API key)."""
-    workspace = _call(owner, "POST", "/workspaces", {"name": "storm"})["id"]
+    workspace = call(owner, "POST", "/workspaces", {"name": "storm"})["id"]
     distribution = {"strategy": "overlap", "min_submitted": OVERLAP}
-    dataset = _call(
+    dataset = call(
         owner, "POST", "/datasets", {"name": "storm", "workspace_id": workspace, "distribution": distribution}
     )["id"]
     prompt = {"name": "prompt", "title": "prompt", "required": True, "settings": {"type": "text"}}
-    _call(owner, "POST", f"/datasets/{dataset}/fields", prompt)
+    call(owner, "POST", f"/datasets/{dataset}/fields", prompt)
     options = [{"value": value, "text": value} for value in ("A", "B")]
     choice = {"name": "choice", "title": "choice", "required": True}
     choice |= {"settings": {"type": "label_selection", "options": options}}
-    _call(owner, "POST", f"/datasets/{dataset}/questions", choice)
-    _call(owner, "PUT", f"/datasets/{dataset}/publish")
+    call(owner, "POST", f"/datasets/{dataset}/questions", choice)
+    call(owner, "PUT", f"/datasets/{dataset}/publish")
     rows = [{"external_id": f"r{n}", "fields": {"prompt": f"question {n} " + "word " * 100}} for n in range(records)]
     for start in range(0, records, BULK):
-        _call(owner, "POST", f"/prefloop/datasets/{dataset}/records", {"items": rows[start : start + BULK]})
-    _call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", {"exact_overlap": True})
+        call(owner, "POST", f"/prefloop/datasets/{dataset}/records", {"items": rows[start : start + BULK]})
+    call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", {"exact_overlap": True})
     users = {}
     for number in range(annotators):
         name = f"annotator-{number}"
         account = {"first_name": name, "username": name, "password": "12345678", "role": "annotator"}
-        user = _call(owner, "POST", "/users", account)
-        _call(owner, "POST", f"/workspaces/{workspace}/users", {"user_id": user["id"]})
+        user = call(owner, "POST", "/users", account)
+        call(owner, "POST", f"/workspaces/{workspace}/users", {"user_id": user["id"]})
         users[user["id"]] = user["api_key"]
     return str(dataset), users
 
@@ -206,27 +206,30 @@ def _settle(owner: httpx.Client, dataset: str, seen: Storm) -> tuple[dict[str, A
 
 def _records(owner: httpx.Client, dataset: str) -> Iterator[dict[str, Any]]:
     offset = 0
-    while page := _call(owner, "GET", f"/datasets/{dataset}/records?include=responses&limit=500&offset={offset}"):
+    while page := call(owner, "GET", f"/datasets/{dataset}/records?include=responses&limit=500&offset={offset}"):
         yield from page["items"]
         offset += 500
         if offset >= page["total"]:
             return
 
 
-def _connect(server: Server) -> httpx.Client:
+def connect(server: Server) -> httpx.Client:
+    """Connect as the owner."""
     headers = {"X-Argilla-Api-Key": server.api_key}
     # A kept connection would be one that a kill has closed.
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.Client(base_url=f"{server.url}/api/v1", headers=headers, timeout=120, limits=limits)
 
 
-def _call(owner: httpx.Client, method: str, path: str, body: Any = None) -> Any:
+def call(owner: httpx.Client, method: str, path: str, body: Any = None) -> Any:
+    """Send one request and return the answer, if there is any."""
     answer = owner.request(method, path, json=body)
     answer.raise_for_status()
     return answer.json() if answer.content else None
 
 
-def _quantile(values: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
+    """Return the value that this share of the values does not exceed."""
     return sorted(values)[int(share * (len(values) - 1))] if values else float("nan")
 
 
