@@ -192,6 +192,8 @@ def _disputes(
     found = []
     for item in items:
         rows = by_item.get(item.id, [])
+        if not item.more and len({vote.choice for vote in rows}) < 2:
+            continue
         parts, said = pairwise([item], rows)
         tables = [Counter(str(v.choice) for v in said if v.item_id == part.id) for part in parts]
         entropy = sum(_entropy(list(table.values())) for table in tables) / max(1, len(tables))
