@@ -3,10 +3,11 @@
 from .agreement import Agreement, agreement
 from .annotators import Annotator, Person, check_names, ensure_annotators, invite, read_people
 from .argilla import Argilla
+from .carrying import Migrated, restore
 from .files import read_items, read_pairs, read_votes, write_rows
 from .form import FormSettings
 from .item import Candidate, Item, Message, Origin
-from .migrate import Migrated, migrate, restore
+from .migrate import migrate
 from .pair import PreferencePair
 from .private import Planned, features, items_over, send_plan
 from .pull import Pulled, pull, with_seconds

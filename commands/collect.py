@@ -16,10 +16,14 @@ def collect_push(recipe: RecipePath, run: RunFolder = None, overrides: Overrides
     from ..loop import check_push, connect, push_items
 
     settings, opened = open_recipe(recipe, run, overrides)
-    check_push(settings)
+    shares = check_push(settings)
     with opened.locked(), connect(opened) as argilla, progress_bar("push") as progress:
         pushed = push_items(opened, settings, argilla, progress)
-    facts("Pushed", {"added": pushed.added, "already there": pushed.already_there, "refused": len(pushed.refused)})
+    rows = {"added": pushed.added, "already there": pushed.already_there, "refused": len(pushed.refused)}
+    if settings.collect.skills:
+        rows |= {f"items for {share.skill or 'no skill'}": len(share.items) for share in shares.rows}
+        rows |= {"of two skills or more, to the first": len(shares.several)}
+    facts("Pushed", rows)
     for item_id, reason in pushed.refused:
         say(f"refused {item_id}: {reason}")
     for note in pushed.notes:

@@ -78,6 +78,8 @@ def collect_migrate(
     for row in migrated:
         _show_migrated(row)
     say(f"Which votes, by id: {opened.folder / 'collect' / 'migrate.json'}")
+    say("Annotators find the new version in Argilla's list. Whoever still has an old one open may go on there: migrate")
+    say("again once all have moved, and those answers come along.")
 
 
 def _show_migrated(row: "Migrated") -> None:

@@ -52,8 +52,11 @@ class Opened:
     queue: Queue
 
 
-def check_push(recipe: Recipe) -> None:
+def check_push(recipe: Recipe) -> Shares:
     """Read all files that a push reads, so that what is wrong in them is said before a server is asked for anything.
+
+    Returns:
+        The queues with their items.
 
     Raises:
         UserError: a file can't be read, or guidelines are too long for Argilla.
@@ -61,8 +64,10 @@ def check_push(recipe: Recipe) -> None:
     """
     items = read_items(recipe.collect.items)
     check_places(recipe.collect.queueing, items)
-    for share in share_out(recipe.collect, items).used:
+    shares = share_out(recipe.collect, items)
+    for share in shares.used:
         read_guidelines(share.settings)
+    return shares
 
 
 def run_shares(run: Run, recipe: Recipe) -> Shares:
