@@ -39,7 +39,7 @@ def ensure_owner(username: str, password: str, api_key: str) -> None:
     """Create the owner, or give an existing one the password and key of the credentials file."""
     with SyncSessionLocal() as session:
         owner = session.scalar(select(User).where(User.username == username))
-        if owner is not None and owner.api_key == api_key:
+        if owner and owner.api_key == api_key and accounts.verify_password(password, owner.password_hash):
             return
         if owner is None:
             owner = User(first_name=username, username=username, role=UserRole.owner)
