@@ -57,23 +57,14 @@ def measure(
     verdict = judge(measures["alpha"], measures["rated_twice"], findings)
     done = {vote.item_id for vote in adjudications if vote.counts} | set(gold)
     disputes = _disputes(items, votes, seen.model, sealed, done)
-    checks = [check for name in seen.names for check in seen.checks[name]]
     return Quality(
         verdict=verdict,
         summary=summarise(verdict, measures, len(made.pairs), findings),
         advice=advise(findings, disputes),
         findings=findings,
         items=len(items),
-        votes=len(seen.all_votes),
         statuses=dict(Counter(vote.status for vote in votes)),
-        choices=dict(Counter(str(vote.choice) for vote in seen.all_votes)),
-        criteria=_criteria(seen),
-        profiles=_profiles(seen),
-        first=share(*_scored(first_chosen(seen.all_votes), seen.originals)),
         longer=longer,
-        speed=speed([vote for name in seen.names for vote in seen.answered[name]], seen.asked),
-        strength=by_strength(checks),
-        gold=_checked([check for name in seen.names for check in seen.gold[name]], seen.prompts),
         disputes=disputes,
         adjudicated=len(made.adjudicated),
         policy=policy.model_dump(mode="json"),
@@ -84,7 +75,23 @@ def measure(
         ledger=spent,
         currency=currency,
         **measures,
+        **_people(seen),
     )
+
+
+def _people(seen: Evidence) -> dict[str, Any]:
+    """Measure what the annotators did, together and one by one."""
+    checks = [check for name in seen.names for check in seen.checks[name]]
+    return {
+        "votes": len(seen.all_votes),
+        "choices": dict(Counter(str(vote.choice) for vote in seen.all_votes)),
+        "profiles": _profiles(seen),
+        "first": share(*_scored(first_chosen(seen.all_votes), seen.originals)),
+        "speed": speed([vote for name in seen.names for vote in seen.answered[name]], seen.asked),
+        "strength": by_strength(checks),
+        "gold": _checked([check for name in seen.names for check in seen.gold[name]], seen.prompts),
+        "criteria": _criteria(seen),
+    }
 
 
 def _agreement(seen: Evidence) -> dict[str, Any]:
