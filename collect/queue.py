@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from types import MappingProxyType
 
 from ..errors import UserError
@@ -19,6 +20,8 @@ from .versions import VersionName, is_unfinished, queue_versions, version_name
 
 MAX_GUIDELINES = 10_000
 """Argilla's limit on guidelines, in characters."""
+FEW = 4
+"""With so many candidates all orders are tried, to tell another order from another text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def push(
     there = record_digests(argilla, queue.id)
     bad = {item_id for item_id, _ in refused}
     rows = {item.id: _row(item, queue, key) for item in items if item.id not in bad}
-    _refuse_other_key(queue, rows, there)
+    _refuse_other_key(queue, [item for item in items if item.id not in bad], key, there)
     suggested = _suggested(argilla, queue, suggestions, key)
     new = [
         row | _answered(answers.get(item_id)) | suggested.get(item_id, {})
@@ -212,14 +215,23 @@ def _suggested(argilla: Argilla, queue: Queue, suggestions: Mapping[str, Suggest
     }
 
 
-def _refuse_other_key(queue: Queue, rows: Mapping[str, Json], there: Mapping[str, str]) -> None:
-    other = [key for key, row in rows.items() if key in there and digest(row["fields"]) != there[key]]
+def _refuse_other_key(queue: Queue, items: Sequence[Item], key: bytes, there: Mapping[str, str]) -> None:
+    """Stop where records show the answers in another order than the key draws. Other differences mislead nobody."""
+    other = [item.id for item in items if item.id in there and _is_reordered(item, queue, key, there[item.id])]
     if other:
         raise UserError(
             f"{len(other)} items in the queue {queue.name!r} show their answers in another order than this run draws "
             f"(first: {other[0]}): another run filled it, with a side key of its own. Go on in that run (--run), or "
             "give this recipe a queue of its own (collect.queue)"
         )
+
+
+def _is_reordered(item: Item, queue: Queue, key: bytes, shown: str) -> bool:
+    order = shown_order(key, item.id, queue.form.candidates)
+    if digest(record(item, order, queue.form)["fields"]) == shown:
+        return False
+    orders = ("".join(letters) for letters in permutations(order)) if len(order) <= FEW else ()
+    return len(order) > FEW or any(digest(record(item, each, queue.form)["fields"]) == shown for each in orders)
 
 
 def wanted_protocol(settings: CollectSettings) -> str:

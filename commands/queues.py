@@ -71,12 +71,14 @@ def collect_migrate(
 
     settings, opened = open_recipe(recipe, run, overrides, migrating=True)
     with opened.locked(), connect(opened) as argilla, progress_bar("migrate") as progress:
-        migrated = migrate_queues(opened, settings, argilla, progress, carry_votes=carry_votes)
+        migrated, notes = migrate_queues(opened, settings, argilla, progress, carry_votes=carry_votes)
     if as_json:
         result_json([asdict(row) for row in migrated])
         return
     for row in migrated:
         _show_migrated(row)
+    for note in notes:
+        say(note)
     say(f"Which votes, by id: {opened.folder / 'collect' / 'migrate.json'}")
     say("Annotators find the new version in Argilla's list. Whoever still has an old one open may go on there: migrate")
     say("again once all have moved, and those answers come along.")

@@ -215,8 +215,12 @@ def invite_people(
 
 def migrate_queues(
     run: Run, recipe: Recipe, argilla: Argilla, progress: Progress = silent, *, carry_votes: bool = True
-) -> list[Migrated]:
-    """Make the versions of the queues that the recipe asks for, and carry the votes over."""
+) -> tuple[list[Migrated], tuple[str, ...]]:
+    """Make the versions of the queues that the recipe asks for, and carry the votes over.
+
+    Returns:
+        What became of each queue, and what its server can't do of what the recipe wants.
+    """
     with timed(run, "push") as summary:
         shares = run_shares(run, recipe)
         ledger = collected_file(run, "carried.jsonl")
@@ -229,9 +233,10 @@ def migrate_queues(
             suggestions=suggestions_to_show(run, recipe, read_run_items(run)),
             progress=progress,
         )
+        notes = plan_queues(argilla, find_queues(argilla, shares))
         write_json(collected_file(run, "migrate.json"), [asdict(row) for row in migrated])
         summary.append("; ".join(f"{row.queue}: {row.carried} votes carried over" for row in migrated))
-    return migrated
+    return migrated, notes
 
 
 def _part(progress: Progress, before: int, size: int, everything: int) -> Progress:
