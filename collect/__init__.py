@@ -10,6 +10,7 @@ from .item import Candidate, Item, Message, Origin
 from .migrate import migrate
 from .pair import PreferencePair
 from .private import Planned, features, items_over, send_plan
+from .policy import PairSettings
 from .pull import Pulled, pull, with_seconds
 from .queue import (
     Pushed,
@@ -43,6 +44,7 @@ __all__ = [
     "Message",
     "Migrated",
     "Origin",
+    "PairSettings",
     "Pairs",
     "Person",
     "Planned",

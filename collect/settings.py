@@ -81,6 +81,8 @@ class CollectSettings(BaseModel, extra="forbid", frozen=True):
         versions = [name for name in skills if re.fullmatch(r"v\d+", name)]
         if versions:
             raise ValueError(f"the skill {versions[0]!r} would be taken for a version of the queue; name it otherwise")
+        if "adjudication" in skills:
+            raise ValueError("the skill 'adjudication' would share its queue with disputed items; name it otherwise")
         tags = [skill.tag or name for name, skill in skills.items()]
         twice = sorted({tag for tag in tags if tags.count(tag) > 1})
         if twice:

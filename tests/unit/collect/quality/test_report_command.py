@@ -71,3 +71,11 @@ def test_before_a_pull_it_says_what_comes_first(run):
     told = call("collect", "report", recipe, "--run", folder)
     assert isinstance(told.exception, UserError)
     assert "comes first" in str(told.exception)
+
+
+def test_no_skill_may_take_the_adjudicators_queue(run):
+    from prefloop.errors import Problems
+    from prefloop.recipe import load_recipe
+
+    with pytest.raises(Problems, match="disputed items"):
+        load_recipe(run[0], ["collect.skills.adjudication.tag=hard"])
