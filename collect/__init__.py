@@ -9,8 +9,8 @@ from .form import FormSettings
 from .item import Candidate, Item, Message, Origin
 from .migrate import migrate
 from .pair import PreferencePair
-from .private import Planned, features, items_over, send_plan
 from .policy import PairSettings
+from .private import Planned, features, items_over, send_plan
 from .pull import Pulled, pull, with_seconds
 from .queue import (
     Pushed,
