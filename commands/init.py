@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,10 @@ from ..errors import UserError
 
 if TYPE_CHECKING:
     from ..scaffold import Answers
+
+
+SENTENCE = 10
+"""Letters that a recipe's task has at least."""
 
 
 class Asked(StrEnum):
@@ -61,33 +66,38 @@ def _answers(given: dict[str, Any], *, asking: bool) -> "Answers":
 
 
 def _asked(given: dict[str, Any], kinds: dict[Any, str]) -> dict[str, Any]:
+    """Ask what no flag has answered."""
     from ..scaffold import Answers
 
-    default = Answers(task="")
-    answers = dict(given)
-    while not answers["task"] or len(answers["task"]) < 10:
-        answers["task"] = typer.prompt("1. The task, in a sentence (what the model does, for whom)").strip()
+    default, answers = Answers(task=""), dict(given)
+    if answers["task"] is None:
+        question = "1. The task, in a sentence: what does the model do, and for whom?"
+        answers["task"] = _ask(question, None, lambda text: len(text) >= SENTENCE, "a whole sentence, please")
     if answers["kind"] is None:
         say("2. What are people asked?")
         for name, meaning in kinds.items():
             say(f"   {name:9} {meaning}")
-        answers["kind"] = _choice("  ", list(kinds), default.kind)
+        answers["kind"] = _ask("  ", default.kind, kinds.__contains__, f"one of {', '.join(kinds)}, please")
     if answers["base_model"] is None:
-        answers["base_model"] = typer.prompt("3. The base model (a Hub id or a folder)", default=default.base_model)
+        answers["base_model"] = _ask("3. The base model, a Hub id or a folder", default.base_model, bool, "")
     if answers["votes"] is None:
-        answers["votes"] = typer.prompt("4. Votes per item", default=default.votes, type=int)
+        text = _ask("4. Votes per item", str(default.votes), _is_count, "a number, 1 or more, please")
+        answers["votes"] = int(text)
     if answers["items"] is None:
-        own = typer.prompt(
-            "5. Your items, a file of JSON lines (empty: three examples)", default="", show_default=False
-        )
-        answers["items"] = Path(own).expanduser() if own.strip() else None
+        question = "5. Your items, a file of JSON lines; empty for three examples"
+        own = _ask(question, "", lambda text: not text or Path(text).expanduser().is_file(), "there is no such file")
+        answers["items"] = Path(own).expanduser() if own else None
     return answers
 
 
-def _choice(question: str, choices: list[str], default: str) -> str:
-    while (answer := str(typer.prompt(question, default=default)).strip()) not in choices:
-        say(f"   one of {', '.join(choices)}, please")
+def _ask(question: str, default: str | None, fits: Callable[[str], bool], otherwise: str) -> str:
+    while not fits(answer := str(typer.prompt(question, default=default, show_default=bool(default))).strip()):
+        say(f"   {otherwise}")
     return answer
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and int(text) > 0
 
 
 def _next_steps(folder: Path, *, examples: bool) -> None:

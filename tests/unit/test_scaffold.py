@@ -84,7 +84,7 @@ def test_without_a_terminal_flags_answer_and_a_missing_task_is_said(tmp_path):
 
 def test_on_a_terminal_five_questions_are_asked_again_where_the_answer_will_not_do(tmp_path):
     terminal, end = pty.openpty()
-    answers = ["short", TASK, "tournament", "ranking", "", "5", ""]
+    answers = ["short", TASK, "tournament", "ranking", "", "0", "5", "none.jsonl", ""]
     process = subprocess.Popen(
         [PREFLOOP, "init", "p"], cwd=tmp_path, stdin=end, stdout=end, stderr=end, env=os.environ | {"TERM": "dumb"}
     )
@@ -99,4 +99,5 @@ def test_on_a_terminal_five_questions_are_asked_again_where_the_answer_will_not_
     assert process.wait(60) == 0, said.decode()
     recipe = load_recipe(tmp_path / "p/recipe.yaml")
     assert (recipe.task, recipe.collect.form.kind, recipe.collect.min_votes) == (TASK, "ranking", 5)
-    assert "one of pairwise, graded, ranking" in said.decode()
+    for hint in ("a whole sentence", "one of pairwise, graded, ranking", "a number, 1 or more", "no such file"):
+        assert hint in said.decode()
