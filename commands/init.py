@@ -71,7 +71,7 @@ def _asked(given: dict[str, Any], kinds: dict[Any, str]) -> dict[str, Any]:
 
     default, answers = Answers(task=""), dict(given)
     if answers["task"] is None:
-        question = "1. The task, in a sentence: what does the model do, and for whom?"
+        question = "1. The task, in a sentence (what the model does, and for whom)"
         answers["task"] = _ask(question, None, lambda text: len(text) >= SENTENCE, "a whole sentence, please")
     if answers["kind"] is None:
         say("2. What are people asked?")
