@@ -183,7 +183,7 @@ def keep(
     write_rows(collected_file(run, "votes.jsonl"), pulled.votes)  # they are safe whatever becomes of the pairs
     training, held_out = split_pairs(pairs.pairs, sealed)
     training = clean_pairs(run, recipe, training, sealed)
-    look_for_personal(run, recipe, "votes", vote_texts(pulled.votes))
+    look_for_personal(run, recipe, "votes", vote_texts([*pulled.votes, *adjudications(run)]))
     agreed = agreement(votes, clusters=originals(items))
     collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
     write_rows(collected_file(run, "pairs.jsonl"), training)
