@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..console import facts, progress_bar, result, result_json, say, table
-
 from .options import Json, Overrides, RecipePath, RunFolder, open_recipe
 
 if TYPE_CHECKING:
