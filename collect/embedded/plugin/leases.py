@@ -68,6 +68,12 @@ async def take(
     return [record_id for record_id in page if record_id in granted]
 
 
+def unanswered(dataset_id: UUID, user_id: UUID) -> Select[tuple[UUID]]:
+    """Return the records that this person was shown and has not touched, in the order in which they were shown."""
+    mine = select(shown.c.record_id).where(shown.c.dataset_id == dataset_id, shown.c.user_id == user_id, ~_touched())
+    return mine.order_by(shown.c.place)
+
+
 async def answered(response: Response) -> None:
     """Renew the leases of somebody who works; a draft holds its record for longer."""
     now = time.time()

@@ -62,7 +62,7 @@ planned = Table(
     "prefloop_planned",
     tables,
     _of(Record.id, primary_key=True),
-    _of(Dataset.id, nullable=False, index=True),
+    _of(Dataset.id, nullable=False),
     Column("priority", Integer),
     Column("gold", Boolean, nullable=False),
     Column("assigned", Boolean, nullable=False),
@@ -79,7 +79,7 @@ shown = Table(
     tables,
     _of(Record.id, primary_key=True),
     _of(User.id, primary_key=True),
-    _of(Dataset.id, nullable=False, index=True),
+    _of(Dataset.id, nullable=False),
     Column("place", Integer, nullable=False),
     Column("until", Float, nullable=False),
 )
@@ -88,8 +88,14 @@ shown = Table(
 INDEXES = (
     "CREATE INDEX IF NOT EXISTS prefloop_queue ON records (dataset_id, status, id)",
     "CREATE INDEX IF NOT EXISTS prefloop_answered ON responses (user_id, record_id)",
+    "CREATE INDEX IF NOT EXISTS prefloop_votes ON responses (record_id, status)",
+    "CREATE INDEX IF NOT EXISTS prefloop_by_priority ON prefloop_planned (dataset_id, priority, record_id)",
+    "CREATE INDEX IF NOT EXISTS prefloop_gold ON prefloop_planned (dataset_id, gold, record_id)",
+    "CREATE INDEX IF NOT EXISTS prefloop_assigned ON prefloop_planned (dataset_id, assigned, record_id)",
+    "CREATE INDEX IF NOT EXISTS prefloop_shown_to ON prefloop_shown (dataset_id, user_id, place)",
+    "CREATE INDEX IF NOT EXISTS prefloop_held ON prefloop_shown (dataset_id, until)",
 )
-"""With these a queue of any size is counted and walked without reading a record's texts."""
+"""With these a queue of any size is counted and walked without reading a record's texts, and in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from uuid import UUID
 from argilla_server.enums import RecordStatus, ResponseStatusFilter
 from argilla_server.models import Dataset, Record, Response, User
 from argilla_server.search_engine import AndFilter, Filter, RecordFilterScope, ResponseFilterScope, TermsFilter
-from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from . import leases
@@ -27,6 +27,8 @@ from .ordering import shuffled
 from .plan import Plan, assignments, plan_of, planned, shown
 
 BUCKETS = 256
+AT_ONCE = 500
+"""Records that one statement asks for by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,9 @@ async def page(dataset: Dataset, user: User, found: Select[Any], offset: int, li
         ahead = await _shown(session, found, dataset, user)
         new = found.where(Record.id.not_in(_shown_ids(dataset, user)))
         wanted = max(0, offset + limit - len(ahead)) + leases.AHEAD
-        gold = Record.id.in_(_planned(dataset, planned.c.gold))
-        golds = await _first(session, new.where(gold), user.id, wanted, total) if plan.gold_every else []
-        plain = await _planned_first(session, new.where(~gold) if plan.gold_every else new, dataset, user.id, wanted)
+        golds = await _gold(session, new, dataset, user.id, wanted) if plan.gold_every else []
+        ordinary = new.where(Record.id.not_in(_planned(dataset, planned.c.gold))) if plan.gold_every else new
+        plain = await _planned_first(session, ordinary, dataset, user.id, wanted)
         place = await _places(session, dataset, user)
         share = await _share(session, dataset, user, total)
     mixed = list(islice(_mixed(plain, golds, place, plan.gold_every, user.id), wanted))
@@ -149,21 +151,43 @@ async def _first(session: AsyncSession, found: Select[Any], user_id: UUID, wante
         many = min(BUCKETS, 4 * many)
 
 
+async def _gold(session: AsyncSession, found: Select[Any], dataset: Dataset, user_id: UUID, wanted: int) -> list[UUID]:
+    """Return the first gold records of the user's own shuffle."""
+    every = sorted(await session.scalars(_planned(dataset, planned.c.gold)), key=lambda id: _shuffled(user_id, id.hex))
+    records: list[UUID] = []
+    for start in range(0, len(every), AT_ONCE):
+        some = every[start : start + AT_ONCE]
+        there = set(await session.scalars(found.where(Record.id.in_(some))))
+        records += [record_id for record_id in some if record_id in there]
+        if len(records) >= wanted:
+            break
+    return records[:wanted]
+
+
 async def _planned_first(
     session: AsyncSession, found: Select[Any], dataset: Dataset, user_id: UUID, wanted: int
 ) -> list[UUID]:
     """Return the first records by priority, among equals by the user's own shuffle; those without one come last."""
-    by_priority = found.join(planned, planned.c.record_id == Record.id).where(planned.c.priority.is_not(None))
-    last = by_priority.with_only_columns(planned.c.priority).order_by(planned.c.priority).offset(max(0, wanted - 1))
-    bound = await session.scalar(last.limit(1))
-    few = by_priority.where(planned.c.priority <= bound) if bound is not None else by_priority
-    order = (planned.c.priority, shuffled(user_id))
-    records = list(await session.scalars(few.with_only_columns(Record.id).order_by(*order).limit(wanted)))
+    ranked = planned.alias()
+    # Not a join, which SQLite would begin with the records: this walks along the priorities until it has enough.
+    there = exists(found.where(Record.id == ranked.c.record_id))
+    rows = select(ranked.c.record_id, ranked.c.priority).where(
+        ranked.c.dataset_id == dataset.id, ranked.c.priority.is_not(None), there
+    )
+    some = (await session.execute(rows.order_by(ranked.c.priority).limit(2 * wanted))).all()
+    if len(some) == 2 * wanted and some[-1].priority == some[wanted - 1].priority:
+        some = (await session.execute(rows.where(ranked.c.priority <= some[-1].priority))).all()
+    some = sorted(some, key=lambda row: (row.priority, _shuffled(user_id, row.record_id.hex)))
+    records = [row.record_id for row in some[:wanted]]
     if len(records) < wanted:
         rest = found.where(Record.id.not_in(_planned(dataset, planned.c.priority.is_not(None))))
         left = await session.scalar(select(func.count()).select_from(rest.subquery())) or 0
         records += await _first(session, rest, user_id, wanted - len(records), left)
     return records
+
+
+def _shuffled(user_id: UUID, name: str) -> str:
+    return hashlib.md5(f"{user_id.hex}{name}".encode()).hexdigest()
 
 
 def _mixed(plain: Sequence[UUID], golds: Sequence[UUID], place: int, every: int, user_id: UUID) -> Iterator[UUID]:
@@ -180,7 +204,7 @@ def _mixed(plain: Sequence[UUID], golds: Sequence[UUID], place: int, every: int,
 def _is_gold_place(place: int, every: int, user_id: UUID) -> bool:
     """One place of every run of `every` is gold, where nobody can guess it."""
     run, at = divmod(place, every)
-    return int(hashlib.md5(f"{user_id.hex}{run}".encode()).hexdigest(), 16) % every == at
+    return int(_shuffled(user_id, str(run)), 16) % every == at
 
 
 async def _share(session: AsyncSession, dataset: Dataset, user: User, total: int) -> int:
@@ -195,8 +219,10 @@ async def _share(session: AsyncSession, dataset: Dataset, user: User, total: int
 
 
 async def _shown(session: AsyncSession, found: Select[Any], dataset: Dataset, user: User) -> list[UUID]:
-    mine = found.join(shown, and_(shown.c.record_id == Record.id, shown.c.user_id == user.id))
-    return list(await session.scalars(mine.order_by(shown.c.place)))
+    """Return what this user was shown, has not answered and may still answer, in the order in which it was shown."""
+    mine = list(await session.scalars(leases.unanswered(dataset.id, user.id)))
+    still = set(await session.scalars(found.where(Record.id.in_(mine)))) if mine else ()
+    return [record_id for record_id in mine if record_id in still]
 
 
 def _shown_ids(dataset: Dataset, user: User) -> Select[tuple[UUID]]:
@@ -220,4 +246,4 @@ def _wanted(dataset: Dataset) -> int:
 @lru_cache(maxsize=1000)
 def _buckets(user_id: UUID) -> list[str]:
     names = [f"{number:02x}" for number in range(BUCKETS)]
-    return sorted(names, key=lambda name: hashlib.md5(f"{user_id.hex}{name}".encode()).hexdigest())
+    return sorted(names, key=lambda name: _shuffled(user_id, name))
