@@ -1,11 +1,14 @@
 """The embedded Argilla's fast routes: they take what the stock routes take, and what comes out is the same."""
 
+import json
 import logging
-import random
 import sqlite3
+import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -25,7 +28,7 @@ from prefloop.collect import (
     push,
     replay,
 )
-from prefloop.collect.mirror import read_mirror
+from prefloop.collect.embedded import start_server, stop_server
 from prefloop.collect.records import digest, record_digests, record_ids
 from prefloop.collect.sides import left_side
 from prefloop.errors import UserError
@@ -42,15 +45,25 @@ class Stock(Argilla):
         return None
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request, tmp_path_factory):
+    if request.param == "sqlite":
+        yield request.getfixturevalue("argilla")
+        return
+    folder = tmp_path_factory.mktemp("on-postgresql")
+    yield start_server(folder, database=request.getfixturevalue("postgres").database())
+    stop_server(folder)
+
+
 @pytest.fixture(scope="module")
-def owner(argilla):
-    with Argilla(argilla.url, argilla.api_key) as connection:
+def owner(server):
+    with Argilla(server.url, server.api_key) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def stock(argilla):
-    with Stock(argilla.url, argilla.api_key) as connection:
+def stock(server):
+    with Stock(server.url, server.api_key) as connection:
         yield connection
 
 
@@ -236,11 +249,11 @@ def workspace_of(owner, dataset):
     return owner.call("GET", f"/datasets/{dataset}")["workspace_id"]
 
 
-def test_pushing_at_the_same_moment_adds_every_item_once(owner, argilla, make_queue):
+def test_pushing_at_the_same_moment_adds_every_item_once(owner, server, make_queue):
     queue, items = make_queue(), make_items(700)
 
     def push_all(_):
-        with Argilla(argilla.url, argilla.api_key) as connection:
+        with Argilla(server.url, server.api_key) as connection:
             return push(connection, queue, items, KEY)
 
     with ThreadPoolExecutor(3) as pool:
@@ -263,11 +276,11 @@ def test_ids_and_digests_are_the_same_from_the_stock_routes(owner, stock, make_q
     assert digests[items[0].id] == digest(row["fields"])
 
 
-def test_only_the_owner_may_use_the_routes(owner, argilla, make_queue):
+def test_only_the_owner_may_use_the_routes(owner, make_queue):
     queue = make_queue()
     [account] = ensure_annotators(owner, queue, PEOPLE[:1])
     base = f"/prefloop/datasets/{queue.id}"
-    with Argilla(argilla.url, account.api_key) as annotator:
+    with Argilla(owner.url, account.api_key) as annotator:
         for path in ("records", "records/digests", "records/sums", "responses", "responses/sums"):
             with pytest.raises(UserError, match="does not allow"):
                 annotator.call("GET", f"{base}/{path}")
@@ -343,51 +356,122 @@ def test_ten_new_votes_do_not_re_read_the_rest(owner, stock, make_queue, tmp_pat
     assert pull(owner, queue, KEY, known, mirror=mirror).votes == second.votes
 
 
-def test_what_no_time_tells_is_found_by_the_sums(owner, stock, argilla, make_queue, tmp_path):
+@pytest.fixture
+def sql(server, request):
+    """Return a function that writes into the server's database behind its back."""
+    file = server.folder / "argilla.db"
+
+    def execute(statement, **values):
+        def literal(name):
+            kind = "timestamp" if name == "time" else "uuid"
+            value = values[name].replace("-", "") if file.exists() and kind == "uuid" else values[name]
+            return f"'{value}'" if file.exists() else f"'{value}'::{kind}"
+
+        text = statement.format(**{name: literal(name) for name in values})
+        if file.exists():
+            with closing(sqlite3.connect(file, timeout=30)) as database, database:
+                database.execute(text)
+            return
+        url = json.loads((server.folder / "server.json").read_text())["database"]
+        psql = request.getfixturevalue("postgres").programs / "psql"
+        subprocess.run([psql, url, "-v", "ON_ERROR_STOP=1", "-qc", text], check=True, capture_output=True)
+
+    return execute
+
+
+def test_what_no_time_tells_is_found_by_the_sums(owner, stock, sql, make_queue, tmp_path):
     """A transaction committed late, a clock set back, a row that was deleted while another came."""
     queue, items, mirror = make_queue(), make_items(40), tmp_path / "mirror.jsonl"
     push(owner, queue, items, KEY)
     known = [item.id for item in items]
     replay(owner, queue, [vote(item, "sync-ann") for item in items], KEY)
-    pulled_in_all_ways(owner, stock, queue, known, mirror)
-    ours = "record_id IN (SELECT id FROM records WHERE dataset_id = ?)"
-    with closing(sqlite3.connect(argilla.folder / "argilla.db", timeout=30)) as database, database:
-        ids = [
-            row[0]
-            for row in database.execute(f"SELECT id FROM responses WHERE {ours} ORDER BY id", [UUID(queue.id).hex])
-        ]
-        past = "2020-01-01 00:00:00.000000"
-        database.execute("UPDATE responses SET status = 'draft', updated_at = ? WHERE id = ?", [past, ids[0]])
-        late = ids[1][:-4] + "ffff"
-        columns = '"values", status, record_id, user_id, inserted_at'
-        person = owner.call("GET", "/me")["id"].replace("-", "")
-        database.execute(
-            f'INSERT INTO responses (id, updated_at, "values", status, record_id, user_id, inserted_at) '
-            f"SELECT ?, ?, {columns.replace('user_id', '?')} FROM responses WHERE id = ?",
-            [late, past, person, ids[1]],
-        )
-        database.execute("DELETE FROM responses WHERE id IN (?, ?)", [ids[1], ids[2]])
+    ids = sorted(one.id for one in pulled_in_all_ways(owner, stock, queue, known, mirror).votes)
+    past, person = "2020-01-01 00:00:00.000000", owner.call("GET", "/me")["id"]
+    sql("UPDATE responses SET status = 'draft', updated_at = {time} WHERE id = {id}", time=past, id=ids[0])
+    sql(
+        'INSERT INTO responses (id, updated_at, "values", status, record_id, user_id, inserted_at) '
+        'SELECT {late}, {time}, "values", status, record_id, {person}, inserted_at FROM responses WHERE id = {id}',
+        late=ids[1][:-4] + "ffff",
+        time=past,
+        person=person,
+        id=ids[1],
+    )
+    for gone in ids[1:3]:
+        sql("DELETE FROM responses WHERE id = {id}", id=gone)
     again = pulled_in_all_ways(owner, stock, queue, known, mirror)
     assert len(again.votes) == 39
     assert again.incremental
     assert again.responses_read < 20, "only the buckets that differ"
 
 
-def test_times_near_the_end_of_a_second_sum_up_alike(owner, argilla, make_queue, tmp_path):
-    queue, items = make_queue(), make_items(20)
+def test_times_near_the_end_of_a_second_sum_up_alike(owner, sql, make_queue, tmp_path):
+    queue, items, mirror = make_queue(), make_items(12), tmp_path / "mirror.jsonl"
     push(owner, queue, items, KEY)
     replay(owner, queue, [vote(item, "sync-ann") for item in items], KEY)
-    with closing(sqlite3.connect(argilla.folder / "argilla.db", timeout=30)) as database, database:
-        for number, record in enumerate(record_ids(owner, queue.id).values()):
-            database.execute(
-                "UPDATE responses SET updated_at = ? WHERE record_id = ?",
-                [f"2026-11-21 23:59:59.999{random.Random(number).randrange(1000):03}", UUID(record).hex],
-            )
-    mirror = tmp_path / "mirror.jsonl"
+    for number, record in enumerate(record_ids(owner, queue.id).values()):
+        time = f"2026-11-21 23:59:59.999{491 + number}"
+        sql("UPDATE responses SET updated_at = {time} WHERE record_id = {id}", time=time, id=record)
     pull(owner, queue, KEY, [], mirror=mirror)
-    newest = max(row.time for row in read_mirror(owner, queue.id, mirror).mirror.responses.values())
-    same = sum(row.time == newest for row in read_mirror(owner, queue.id, mirror).mirror.responses.values())
-    assert pull(owner, queue, KEY, [], mirror=mirror).responses_read == same
+    assert pull(owner, queue, KEY, [], mirror=mirror).responses_read == 1
+
+
+def test_a_records_status_follows_its_answers(owner, make_queue):
+    """The server is asked whether a status changes before it is written; it must change when it has to."""
+    queue, [item] = make_queue(), make_items(1)
+    push(owner, queue, [item], KEY)
+    owner.call("PATCH", f"/datasets/{queue.id}", body={"distribution": {"strategy": "overlap", "min_submitted": 2}})
+    accounts = ensure_annotators(owner, queue, PEOPLE)
+
+    def status():
+        [(row, _)] = owner.records(queue.id, responses=False)
+        return row["status"]
+
+    def answer(who, status="submitted"):
+        replay(owner, queue, [vote(item, PEOPLE[who], status=status)], KEY)
+
+    for who, wanted, expected in [
+        (0, "submitted", "pending"),
+        (1, "draft", "pending"),
+        (1, "submitted", "completed"),
+        (2, "submitted", "completed"),
+        (2, "discarded", "completed"),
+        (1, "discarded", "pending"),
+        (1, "submitted", "completed"),
+    ]:
+        answer(who, wanted)
+        assert status() == expected
+    with Argilla(owner.url, accounts[0].api_key) as annotator:
+        clear(annotator, owner, queue, 0)
+    assert status() == "pending"
+
+
+def test_who_listens_is_told_of_records_that_came_by_the_fast_route(owner, make_queue, eventually):
+    heard = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            heard.append((body["type"], body["data"]["external_id"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    queue, items = make_queue(), make_items(2)
+    listener = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    hook = {"url": f"http://127.0.0.1:{listener.server_port}", "events": ["record.created"], "description": "test"}
+    webhook = owner.call("POST", "/webhooks", body=hook)["id"]
+    try:
+        push(owner, queue, items, KEY)
+        push(owner, queue, items, KEY)
+        assert eventually(lambda: len(heard) >= 2)
+    finally:
+        owner.call("DELETE", f"/webhooks/{webhook}")
+        listener.shutdown()
+        listener.server_close()
+    assert sorted(heard) == sorted(("record.created", item.id) for item in items)
 
 
 def test_a_mirror_that_cannot_be_used_is_read_anew(owner, make_queue, tmp_path, caplog):

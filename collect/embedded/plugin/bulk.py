@@ -121,5 +121,7 @@ def _suggestions(row: Row, record: RecordCreate) -> list[Row]:
 
 async def _tell(db: AsyncSession, added: Sequence[UUID]) -> None:
     if await webhooks.list_enabled_webhooks(db):
-        for record in await db.scalars(select(Record).where(Record.id.in_(added)).order_by(Record.inserted_at)):
+        # An event shows the record's dataset, and a session forgets what nobody holds.
+        found = select(Record).where(Record.id.in_(added)).options(selectinload(Record.dataset))
+        for record in await db.scalars(found.order_by(Record.inserted_at)):
             await notify_record_event(db, RecordEvent.created, record)
