@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from prefloop.collect.embedded import server_logs, server_status, stop_server
 from prefloop.collect.embedded.credentials import ensure_credentials
-from prefloop.collect.embedded.environment import REQUIREMENTS, environment_name, locked_packages
+from prefloop.collect.embedded.database import postgresql_url
+from prefloop.collect.embedded.environment import POSTGRESQL, REQUIREMENTS, environment_name, locked_packages
 from prefloop.collect.embedded.process import running_pid, try_lock
 from prefloop.errors import UserError
 
@@ -88,3 +89,33 @@ def test_a_folder_without_a_server(tmp_path: Path) -> None:
 def test_logs_are_the_last_lines(tmp_path: Path) -> None:
     (tmp_path / "argilla.log").write_text("".join(f"line {n}\n" for n in range(100_000)))
     assert server_logs(tmp_path, 2) == "line 99998\nline 99999"
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("postgresql://me:secret@host/name", "holds a password"),
+        ("postgresql://me@host/name?password=secret", "holds a password"),
+        ("mysql://me@host/name", "names no PostgreSQL's database"),
+        ("postgresql://me@host/", "names no PostgreSQL's database"),
+        ("postgresql://me@host:port/name", "is no URL"),
+        ("postgresql://me@host/name?sslmode=require", "PGSSLMODE"),
+        ("postgresql+asyncpg://me@host/name", "names no PostgreSQL's database"),
+    ],
+)
+def test_a_database_address_is_refused_with_a_way_out_and_no_secret(url: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=re.escape(complaint)) as refused:
+        postgresql_url(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_database_address_is_kept_as_it_is_meant() -> None:
+    assert postgresql_url("postgres://me@host:5432/name") == "postgresql://me@host:5432/name"
+    assert postgresql_url("postgresql://me@/name?host=/run/postgresql") == "postgresql://me@/name?host=/run/postgresql"
+
+
+def test_the_postgresql_lock_pins_by_hash_and_names_no_index() -> None:
+    lock = POSTGRESQL.read_text()
+    assert [package.split("==")[0] for package in locked_packages(lock)] == ["asyncpg", "psycopg2-binary"]
+    assert lock.count("--hash=sha256:") > len(locked_packages(lock))
+    assert not re.search(r"https?:|--(extra-)?index|--find-links|--trusted", lock)
