@@ -18,7 +18,7 @@ from uuid import UUID
 from argilla_server.models import Record, Response
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from sqlalchemy import ColumnElement, Select, String, cast, func, select, type_coerce
+from sqlalchemy import ColumnElement, Select, String, cast, func, select
 
 from .access import Owner
 from .database import search_sessions
@@ -59,7 +59,7 @@ async def responses(_owner: Owner, dataset_id: UUID, since: Since = None, bucket
             Response.user_id,
             Response.status,
             # As it is stored: JSON, in ASCII, on one line.
-            type_coerce(Response.values, String),
+            cast(Response.values, String),
             Response.inserted_at,
             Response.updated_at,
         )

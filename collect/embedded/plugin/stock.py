@@ -12,9 +12,10 @@ import os
 
 os.environ["ARGILLA_SEARCH_ENGINE"] = "sql"
 
+from argilla_server import app
 from argilla_server.cli import app as command_line
 
-from .app import app, install
+from .app import install
 
 __all__ = ["app"]
 
