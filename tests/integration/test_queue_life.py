@@ -148,11 +148,11 @@ def pulled(owner, shares, ledger):
 
 
 def test_a_push_killed_anywhere_adds_each_item_once_and_touches_no_answer(owner, collect_settings, prefloop, tmp_path):
-    items = make_items(2500, prompt=lambda n: hashlib.sha256(str(n).encode()).hexdigest())
+    items = make_items(1500, prompt=lambda n: hashlib.sha256(str(n).encode()).hexdigest())
     write_rows(collect_settings.items, items)
     recipe, dice = recipe_file(collect_settings), random.Random(4)
     given, counts = {}, [0]
-    for early in (True, False, False, True):
+    for early in (True, False, False):
         process = prefloop("collect", "push", recipe)
         _wait_for_growth(
             owner, collect_settings.queue, process, counts[-1], seconds=dice.uniform(0.5, 3) if early else 60
@@ -171,7 +171,7 @@ def test_a_push_killed_anywhere_adds_each_item_once_and_touches_no_answer(owner,
     queue = find_queue(owner, collect_settings)
     there = [row["external_id"] for row, _ in owner.records(queue.id, responses=False)]
     assert sorted(there) == sorted(item.id for item in items)
-    assert len(given) >= 10
+    assert len(given) >= 5
     assert responses(owner, queue.id) == given
 
 
