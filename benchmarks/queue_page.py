@@ -31,9 +31,9 @@ def main(records: str = "20000", annotators: str = "30", seconds: str = "60") ->
         try:
             with connect(server) as owner:
                 dataset, users = set_up(owner, int(annotators), int(records))
-                plans: dict[str, dict[str, Any]] = {"no plan": {}, "plan": _plan(int(records))}
-                for name, plan in plans.items():
-                    call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", plan)
+                for name in ("no plan", "plan"):
+                    if name == "plan":
+                        call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", _plan(int(records)))
                     for reading in (READING, 0.0):
                         row = asyncio.run(_measure(server.url, dataset, users, reading, float(seconds)))
                         print(json.dumps({"queue": name, "reading_seconds": reading} | row), flush=True)

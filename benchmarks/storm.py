@@ -66,6 +66,7 @@ def storm(
     try:
         with connect(server) as owner:
             dataset, users = set_up(owner, annotators, records)
+            call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", {"exact_overlap": True})
             seen = asyncio.run(_run(server, dataset, users, seconds, votes, kills, think))
             wrong, stored = _settle(owner, dataset, seen)
     finally:
@@ -87,7 +88,7 @@ def storm(
 
 
 def set_up(owner: httpx.Client, annotators: int, records: int) -> tuple[str, dict[str, str]]:
-    """Make a dataset with exact overlap and the annotators' accounts (id to API key)."""
+    """Make a dataset and the annotators' accounts (id to API key)."""
     workspace = call(owner, "POST", "/workspaces", {"name": "storm"})["id"]
     distribution = {"strategy": "overlap", "min_submitted": OVERLAP}
     dataset = call(
@@ -103,7 +104,6 @@ def set_up(owner: httpx.Client, annotators: int, records: int) -> tuple[str, dic
     rows = [{"external_id": f"r{n}", "fields": {"prompt": f"question {n} " + "word " * 100}} for n in range(records)]
     for start in range(0, records, BULK):
         call(owner, "POST", f"/prefloop/datasets/{dataset}/records", {"items": rows[start : start + BULK]})
-    call(owner, "PUT", f"/prefloop/datasets/{dataset}/plan", {"exact_overlap": True})
     users = {}
     for number in range(annotators):
         name = f"annotator-{number}"
