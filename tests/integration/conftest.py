@@ -19,10 +19,14 @@ from prefloop.collect.embedded import Server, start_server, stop_server
 
 
 @pytest.fixture(scope="session")
-def argilla(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a running, empty server; its environment under PREFLOOP_HOME is made once and kept."""
+def argilla(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a running, empty server; its environment under PREFLOOP_HOME is made once and kept.
+
+    With PREFLOOP_TEST_POSTGRESQL set it is on PostgreSQL, so that any of these tests can be run over both databases.
+    """
     folder = tmp_path_factory.mktemp("argilla")
-    yield start_server(folder)
+    on_postgresql = os.environ.get("PREFLOOP_TEST_POSTGRESQL")
+    yield start_server(folder, database=request.getfixturevalue("postgres").database() if on_postgresql else None)
     stop_server(folder)
 
 
