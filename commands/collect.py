@@ -87,8 +87,16 @@ def show_collected(summary: dict[str, Any]) -> None:
             "edits that became pairs": summary["edits"],
             "Krippendorff's alpha": _with_interval(agreed["alpha"], agreed["alpha_interval"]),
             "votes that agree": _with_interval(agreed["pairwise"], agreed["pairwise_interval"]),
-        },
+        }
+        | {f"gave a pair, chosen by {arm['name']}": _share(arm["decided"]) for arm in summary["arms"]},
     )
+    if effect := summary["suggestion_effect"]:
+        moved = " to ".join(f"{100 * effect[name]:+.0f}" for name in ("low", "high"))
+        say(f"seeing a suggestion moved votes towards it by {100 * effect['difference']:+.0f} points (95%: {moved})")
+
+
+def _share(figure: dict[str, float] | None) -> str:
+    return "no votes" if figure is None else f"{figure['value']:.0%} (95%: {figure['low']:.0%} to {figure['high']:.0%})"
 
 
 def _with_interval(value: float | None, interval: list[float] | None) -> str:

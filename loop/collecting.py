@@ -192,7 +192,7 @@ def keep(
     summary |= {"policy": recipe.collect.pairs.model_dump(mode="json")}
     summary |= {"adjudicated": [asdict(row) for row in pairs.adjudicated]}
     summary |= {"suggestion_effect": effect_of_suggestions(run, pulled.votes)}
-    summary |= {"arms": [asdict(arm) for arm in arms(items, pulled.votes, pairs.left_out)]}
+    summary |= {"arms": [asdict(arm) for arm in arms(compared, votes, pairs.left_out)]}
     write_json(collected_file(run, "summary.json"), summary)
     return collected
 

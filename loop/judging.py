@@ -26,6 +26,7 @@ from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, write_json, write_lines
 from .folder import collected_file, read_run_items, side_key
+from .suggesting import suggestions_made
 
 if TYPE_CHECKING:
     from ..collect.quality import Quality
@@ -69,6 +70,7 @@ def measure_quality(run: Run, recipe: Recipe, *, pseudonyms: bool = False) -> "Q
         adjudications=adjudications(run),
         gold=gold_answers(recipe.collect),
         sealed=read_sealed(collected_file(run, "sealed.json")).prompt_ids,
+        suggestions=suggestions_made(run),
         price_per_hour=recipe.collect.price_per_hour,
         currency=recipe.collect.currency,
     )

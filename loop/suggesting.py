@@ -50,11 +50,13 @@ def mark_seen(run: Run, votes: Sequence[Vote]) -> tuple[Vote, ...]:
 
 def effect_of_suggestions(run: Run, votes: Sequence[Vote]) -> dict[str, Any] | None:
     """Return what seeing suggestions did to the labels, None where there were none or nobody voted on both sorts."""
-    lots = _lots(run).items()
-    effect = suggestion_effect(
-        votes, {item_id: Suggestion(**lot["suggestion"]) for item_id, lot in lots if lot["suggestion"]}
-    )
+    effect = suggestion_effect(votes, suggestions_made(run))
     return asdict(effect) if effect else None
+
+
+def suggestions_made(run: Run) -> dict[str, Suggestion]:
+    """Return by item id what the scorer chose when the item was pushed, whether people see it or not."""
+    return {item_id: Suggestion(**lot["suggestion"]) for item_id, lot in _lots(run).items() if lot["suggestion"]}
 
 
 def _lots(run: Run) -> dict[str, dict[str, Any]]:

@@ -4,9 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from math import log2
+from types import MappingProxyType
 from typing import Any
 
 from ..agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairwise_agreement, preference_scale
+from ..arms import arms
 from ..bias import by_strength, drift, first_chosen, longer_chosen, longer_side, speed
 from ..intervals import Figure, share
 from ..item import LETTERS, Item
@@ -14,6 +16,7 @@ from ..ledger import ledger
 from ..policy import PairSettings
 from ..rankings import pairwise
 from ..reliability import Aggregated, Check, bradley_terry, mace
+from ..suggestions import Suggestion, suggestion_effect
 from ..verdict import Verdict, make_pairs, verdicts
 from ..vote import Vote
 from .evidence import Evidence, gather
@@ -30,6 +33,7 @@ def measure(
     adjudications: Sequence[Vote] = (),
     gold: Mapping[str, str] | None = None,
     sealed: Collection[str] = (),
+    suggestions: Mapping[str, Suggestion] = MappingProxyType({}),
     price_per_hour: float | None = None,
     currency: str = "EUR",
 ) -> Quality:
@@ -42,6 +46,7 @@ def measure(
         adjudications: Adjudicators' votes; they count for pairs, not for agreement.
         gold: Known answers, from item id to choice. Gold items make no pairs.
         sealed: Ids of prompts whose texts the report must not show.
+        suggestions: What a scorer would have chosen, by item id, whether it was shown or not.
         price_per_hour: Of labelling.
         currency: Of that price.
     """
@@ -74,6 +79,8 @@ def measure(
         edits=made.edits,
         ledger=spent,
         currency=currency,
+        arms=tuple(arms(parts, said, made.left_out)),
+        suggestions=suggestion_effect(votes, suggestions),
         **measures,
         **_people(seen),
     )

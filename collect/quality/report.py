@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..arms import Arm
 from ..bias import Bin, Speed
 from ..intervals import Figure
 from ..item import Message
 from ..ledger import Ledger
 from ..reliability import Skill
+from ..suggestions import SuggestionEffect
 
 Verdict = Literal["yes", "almost", "no", "too few"]
 Kind = Literal["disagrees", "side", "length", "drift", "haste", "gold", "all"]
@@ -112,3 +114,7 @@ class Quality:
     edits: int
     ledger: Ledger
     currency: str
+    arms: tuple[Arm, ...]
+    """What each way of selecting items brought; empty where none were selected."""
+    suggestions: SuggestionEffect | None
+    """What seeing a suggestion did to the votes."""

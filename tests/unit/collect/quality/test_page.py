@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from prefloop.collect import Item, Message, Origin
 from prefloop.collect.quality import measure, render_page
+from prefloop.collect.suggestions import Suggestion
 
 EVIL = '<script>alert("x")</script><img src=http://evil.example/x>'
 
@@ -73,3 +74,17 @@ def test_prices_and_projections_are_shown_where_there_is_a_price(crowd):
 def test_a_page_of_nothing():
     page = render_page(measure([], []), title="replies")
     assert "No item has two votes" in page
+
+
+def test_how_items_were_chosen_and_what_suggestions_did_is_shown(crowd):
+    items, votes = crowd
+    assert "How items were chosen" not in render_page(measure(items, votes), title="replies")
+    tagged = [replace(item, tags=("arm:random" if n % 2 else "arm:margin",)) for n, item in enumerate(items)]
+    seen = {item.id for item in tagged[::3]}
+    suggested = {item.id: Suggestion("A", 0.9, "judge:x") for item in tagged}
+    marked = [replace(vote, suggestion_seen=vote.item_id in seen) for vote in votes]
+    quality = measure(tagged, marked, suggestions=suggested)
+    assert [(arm.name, arm.items) for arm in quality.arms] == [("margin", 30), ("random", 30)]
+    assert quality.suggestions.shown + quality.suggestions.hidden == quality.votes
+    page = render_page(quality, title="replies")
+    assert page.index("How items were chosen") < page.index("<th>margin</th>") < page.index("seeing it moved votes by")
