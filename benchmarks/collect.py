@@ -31,10 +31,10 @@ from uuid import uuid4
 
 import httpx
 from prefloop.collect import Argilla, CollectSettings, Item, Message, Origin, ensure_annotators, open_queue, pull, push
-from prefloop.collect.display import record
 from prefloop.collect.embedded import Server, start_server, stop_server
 from prefloop.collect.embedded.environment import ensure_environment
-from prefloop.collect.records import record_ids
+from prefloop.collect.queues.display import record
+from prefloop.collect.queues.records import record_ids
 from prefloop.collect.sides import shown_order
 from prefloop.home import home
 

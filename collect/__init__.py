@@ -1,18 +1,18 @@
 """People's judgements in, preference pairs out. Knows Argilla."""
 
 from .agreement import Agreement, agreement
-from .annotators import Annotator, Person, check_names, ensure_annotators, invite, read_people
-from .argilla import Argilla
-from .carrying import Migrated, restore
 from .files import read_items, read_pairs, read_votes, write_rows
-from .form import FormSettings
 from .item import Candidate, Item, Message, Origin
-from .migrate import migrate
 from .pair import PreferencePair
 from .policy import PairSettings
-from .private import Planned, features, items_over, send_plan
-from .pull import Pulled, pull, with_seconds
-from .queue import (
+from .queues.annotators import Annotator, Person, check_names, ensure_annotators, invite, read_people
+from .queues.argilla import Argilla
+from .queues.carrying import Migrated, restore
+from .queues.form import FormSettings
+from .queues.migrate import migrate
+from .queues.private import Planned, features, items_over, send_plan
+from .queues.pull import Pulled, pull, with_seconds
+from .queues.queue import (
     Pushed,
     Queue,
     QueueStatus,
@@ -23,13 +23,13 @@ from .queue import (
     queue_status,
     read_guidelines,
 )
-from .queueing import QueueingSettings, check_places, missing_on_stock, read_gold
+from .queues.queueing import QueueingSettings, check_places, missing_on_stock, read_gold
+from .queues.replay import replay
+from .queues.skills import Share, Shares, share_out
 from .rankings import originals, pairwise
-from .replay import replay
-from .sealed import Sealed, find_sealed, open_seal, read_openings, read_sealed, refuse_sealed, seal, split_pairs
+from .sealing.sealed import Sealed, find_sealed, open_seal, read_openings, read_sealed, refuse_sealed, seal, split_pairs
 from .settings import CollectSettings
 from .sides import read_side_key
-from .skills import Share, Shares, share_out
 from .verdict import Pairs, Verdict, make_pairs, verdict
 from .vote import Vote
 

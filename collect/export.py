@@ -22,7 +22,7 @@ from .data_card import COLUMNS, ORIGIN, ExportSettings, render_card
 from .item import Item, Message, Origin
 from .pair import PreferencePair
 from .rankings import pairwise
-from .sealed import Sealed, refuse_sealed
+from .sealing.sealed import Sealed, refuse_sealed
 from .sources import Source
 from .vote import Vote
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from .item import LETTERS, Item, Side
-from .questions import compare
+from .queues.questions import compare
 from .vote import Choice, Vote
 
 

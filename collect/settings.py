@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
-from .contamination import DecontaminateSettings
-from .form import FormSettings
-from .personal import PersonalAction
 from .policy import PairSettings
-from .queueing import QueueingSettings
-from .selection import SelectSettings
-from .suggestions import SuggestionSettings
-from .writers import SampleSettings
+from .queues.form import FormSettings
+from .queues.queueing import QueueingSettings
+from .sampling.selection import SelectSettings
+from .sampling.suggestions import SuggestionSettings
+from .sampling.writers import SampleSettings
+from .sealing.contamination import DecontaminateSettings
+from .sealing.personal import PersonalAction
 
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_\-]*$"
 SkillName = Annotated[str, StringConstraints(pattern=NAME, max_length=60)]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..collect.generate import Answer
+from ..collect.sampling.generate import Answer
 from ..errors import Problems, UserError
 from .report import Check, Criterion, LeftOut
 from .settings import CheckSettings

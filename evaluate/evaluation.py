@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from ..collect.generate import Answer, prompt_ids
 from ..collect.item import Message
 from ..collect.pair import PreferencePair
+from ..collect.sampling.generate import Answer, prompt_ids
 from ..errors import UserError
 from ..models import ModelFolder
 from ..runs import Progress, silent

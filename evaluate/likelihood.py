@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..collect.generate import batches, left_padded, pad_id
+from ..collect.sampling.generate import batches, left_padded, pad_id
 from ..train.rows import Tokens
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..collect.generate import Answer, GenerateSettings, generate_batches
 from ..collect.item import Message, content_hash
+from ..collect.sampling.generate import Answer, GenerateSettings, generate_batches
 from ..models import ModelFolder, load_model, load_tokenizer
 from ..runs import append_line, read_lines
 from ..train.adapter import adapter_sha256

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from ..collect import read_items
-from ..collect.clusters import clusters, prompt_texts
-from ..collect.contamination import Overlap, item_texts, overlaps
-from ..collect.evaluation_texts import read_evaluation_texts
-from ..collect.personal import Personal, find_personal
+from ..collect.sealing.clusters import clusters, prompt_texts
+from ..collect.sealing.contamination import Overlap, item_texts, overlaps
+from ..collect.sealing.evaluation_texts import read_evaluation_texts
+from ..collect.sealing.personal import Personal, find_personal
 from ..recipe import Recipe
 from ..runs import Progress, silent
 from .decontaminating import evaluation_files

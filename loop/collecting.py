@@ -27,9 +27,9 @@ from ..collect import (
     split_pairs,
     write_rows,
 )
-from ..collect.arms import arms
-from ..collect.contamination import item_texts
-from ..collect.personal import vote_texts
+from ..collect.sampling.arms import arms
+from ..collect.sealing.contamination import item_texts
+from ..collect.sealing.personal import vote_texts
 from ..errors import UserError
 from ..home import home
 from ..recipe import Recipe

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..collect import Item, PreferencePair, Sealed, read_pairs, read_sealed, refuse_sealed
-from ..collect.contamination import Overlap, Text, holding_sealed, item_texts, overlaps, pair_texts
-from ..collect.evaluation_texts import EvaluationText, read_evaluation_texts
 from ..collect.item import content_hash
+from ..collect.sealing.contamination import Overlap, Text, holding_sealed, item_texts, overlaps, pair_texts
+from ..collect.sealing.evaluation_texts import EvaluationText, read_evaluation_texts
 from ..errors import Problems, UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, write_json

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..collect import CollectSettings, read_items, read_sealed, read_votes
-from ..collect.contamination import pair_texts
 from ..collect.data_card import ExportSettings
 from ..collect.export import Collection, Exported, write_export
-from ..collect.personal import vote_texts
+from ..collect.sealing.contamination import pair_texts
+from ..collect.sealing.personal import vote_texts
 from ..collect.sides import read_side_key
 from ..collect.sources import read_source
 from ..recipe import Recipe

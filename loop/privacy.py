@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from ..collect.contamination import Text
-from ..collect.personal import Personal, find_personal
+from ..collect.sealing.contamination import Text
+from ..collect.sealing.personal import Personal, find_personal
 from ..errors import Problems
 from ..recipe import Recipe
 from ..runs import Run, read_json, write_json

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..collect import read_items, write_rows
-from ..collect.pool import Pool, make_pool, read_prompts
-from ..collect.scores import add_scores, read_scores
-from ..collect.selection import Selection, select
-from ..collect.writers import write_candidates
+from ..collect.sampling.pool import Pool, make_pool, read_prompts
+from ..collect.sampling.scores import add_scores, read_scores
+from ..collect.sampling.selection import Selection, select
+from ..collect.sampling.writers import write_candidates
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, write_json

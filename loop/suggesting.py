@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ..collect import Item, Vote
-from ..collect.scores import read_scores
-from ..collect.suggestions import Suggestion, is_shown, suggest, suggestion_effect
+from ..collect.sampling.scores import read_scores
+from ..collect.sampling.suggestions import Suggestion, is_shown, suggest, suggestion_effect
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Run, read_json, write_json

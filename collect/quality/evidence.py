@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..bias import against_habit, longer_side
 from ..item import Item
 from ..rankings import originals, pairwise
 from ..reliability import Aggregated, Check, against_gold, against_others, dawid_skene, log_odds
 from ..vote import Vote
+from .bias import against_habit, longer_side
 
 
 @dataclass(frozen=True, slots=True)

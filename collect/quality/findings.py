@@ -9,10 +9,10 @@ from dataclasses import replace
 from math import sqrt
 from statistics import NormalDist
 
-from ..bias import against_habit, first_chosen, in_order, longer_chosen, speed
 from ..intervals import Figure, chance_of_difference, chance_of_mean, chance_of_share, effective, holm
 from ..reliability import Check
 from ..vote import Vote
+from .bias import against_habit, first_chosen, in_order, longer_chosen, speed
 from .evidence import Evidence
 from .report import Finding
 from .words import percent, points

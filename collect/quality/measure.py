@@ -8,19 +8,19 @@ from types import MappingProxyType
 from typing import Any
 
 from ..agreement import cohen_kappa, fleiss_kappa, krippendorff_alpha, pairwise_agreement, preference_scale
-from ..arms import arms
-from ..bias import by_strength, drift, first_chosen, longer_chosen, longer_side, speed
 from ..intervals import Figure, share
 from ..item import LETTERS, Item
-from ..ledger import ledger
 from ..policy import PairSettings
 from ..rankings import pairwise
 from ..reliability import Aggregated, Check, bradley_terry, mace
-from ..suggestions import Suggestion, suggestion_effect
+from ..sampling.arms import arms
+from ..sampling.suggestions import Suggestion, suggestion_effect
 from ..verdict import Verdict, make_pairs, verdicts
 from ..vote import Vote
+from .bias import by_strength, drift, first_chosen, longer_chosen, longer_side, speed
 from .evidence import Evidence, gather
 from .findings import find
+from .ledger import ledger
 from .report import Dispute, Profile, Quality
 from .words import advise, judge, summarise
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..arms import Arm
-from ..bias import Bin, Speed
 from ..intervals import Figure
 from ..item import Message
-from ..ledger import Ledger
 from ..reliability import Skill
-from ..suggestions import SuggestionEffect
+from ..sampling.arms import Arm
+from ..sampling.suggestions import SuggestionEffect
+from .bias import Bin, Speed
+from .ledger import Ledger
 
 Verdict = Literal["yes", "almost", "no", "too few"]
 Kind = Literal["disagrees", "side", "length", "drift", "haste", "gold", "all"]

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from ...runs import Progress, silent
-from ..hygiene import flaw
 from ..item import Item, Message
+from ..sampling.hygiene import flaw
 from ..vote import Vote
 from .fields import checked_text, choice, conversation, last_answer, maybe_text, moment, name, value, well_formed, whole
 from .imported import About, Imported, Options, Refused, Row, Taken, gather, vote_id, written_by

@@ -13,8 +13,8 @@ from typing import Any
 
 from ...errors import UserError
 from ...runs import Progress, silent
-from ..argilla import Argilla, Json
 from ..item import Item, Side
+from ..queues.argilla import Argilla, Json
 from ..vote import Choice, Status, Vote
 from .fields import choice, maybe_text, moment, whole
 from .imported import About, Imported, Options, Refused, Row, Rows, Taken, distinct, gather

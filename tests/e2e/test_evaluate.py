@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from prefloop.collect.generate import Answer, GenerateSettings, generate, prompt_ids
 from prefloop.collect.item import Message
 from prefloop.collect.pair import PreferencePair
+from prefloop.collect.sampling.generate import Answer, GenerateSettings, generate, prompt_ids
 from prefloop.errors import UserError
 from prefloop.evaluate import CheckSettings, EvaluateSettings, GeneralSettings, Report, evaluate_adapter
 from prefloop.evaluate.general import answer_questions, read_general

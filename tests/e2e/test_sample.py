@@ -6,9 +6,9 @@ import re
 import pytest
 import yaml
 from prefloop.collect import read_items
-from prefloop.collect.pool import read_prompts
-from prefloop.collect.selection import SelectSettings
-from prefloop.collect.writers import SampleSettings, WriterSettings, write_candidates
+from prefloop.collect.sampling.pool import read_prompts
+from prefloop.collect.sampling.selection import SelectSettings
+from prefloop.collect.sampling.writers import SampleSettings, WriterSettings, write_candidates
 from prefloop.errors import UserError
 from prefloop.loop import sample_items, score_pool, select_items
 from prefloop.recipe import load_recipe, resolved

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import yaml
 from prefloop.collect import Argilla, Item, Message, Origin, Vote, find_queue, read_pairs, replay, write_rows
-from prefloop.collect.questions import CRITERION
+from prefloop.collect.queues.questions import CRITERION
 from prefloop.errors import UserError
 from prefloop.loop import adjudicate, pull_votes, push_items, replay_votes
 from prefloop.loop.folder import side_key

@@ -23,7 +23,7 @@ from prefloop.collect import (
     replay,
 )
 from prefloop.collect.item import LETTERS
-from prefloop.collect.questions import compare
+from prefloop.collect.queues.questions import compare
 from prefloop.collect.sides import left_of, shown_order
 from prefloop.errors import UserError
 

@@ -2,7 +2,7 @@
 
 import pytest
 from prefloop.collect import Argilla
-from prefloop.collect.private import features
+from prefloop.collect.queues.private import features
 from prefloop.errors import UserError
 
 

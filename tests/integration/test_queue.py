@@ -27,7 +27,7 @@ from prefloop.collect import (
     queue_status,
     replay,
 )
-from prefloop.collect.questions import answer
+from prefloop.collect.queues.questions import answer
 from prefloop.collect.sides import left_side
 from prefloop.collect.sources import Options, import_pandalm
 from prefloop.errors import UserError

@@ -10,7 +10,7 @@ from prefloop.collect import (
     push,
     replay,
 )
-from prefloop.collect.annotators import Person, invite
+from prefloop.collect.queues.annotators import Person, invite
 from prefloop.collect.sources import Options, import_argilla
 from prefloop.errors import UserError
 from prefloop.loop import import_data

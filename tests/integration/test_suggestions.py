@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 from prefloop.collect import Argilla, Item, Message, Origin, Vote, ensure_annotators, find_queue, write_rows
-from prefloop.collect.scores import add_scores
+from prefloop.collect.sampling.scores import add_scores
 from prefloop.errors import UserError
 from prefloop.loop import pull_votes, push_items, replay_votes
 from prefloop.recipe import load_recipe, resolved

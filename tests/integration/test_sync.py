@@ -29,7 +29,7 @@ from prefloop.collect import (
     replay,
 )
 from prefloop.collect.embedded import start_server, stop_server
-from prefloop.collect.records import digest, record_digests, record_ids
+from prefloop.collect.queues.records import digest, record_digests, record_ids
 from prefloop.collect.sides import left_side
 from prefloop.errors import UserError
 

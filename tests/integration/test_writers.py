@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from prefloop.collect import Message
-from prefloop.collect.writers import SampleSettings, WriterSettings, write_candidates
+from prefloop.collect.sampling.writers import SampleSettings, WriterSettings, write_candidates
 from prefloop.errors import UserError
 
 PROMPTS = {f"p{n}": (Message("system", "Be kind."), Message("user", f"Question {n}?")) for n in range(6)}

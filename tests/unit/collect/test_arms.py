@@ -1,7 +1,7 @@
 """What each arm brought."""
 
 from prefloop.collect import Item, Message, Origin, Vote
-from prefloop.collect.arms import arms
+from prefloop.collect.sampling.arms import arms
 
 ORIGIN = Origin("model", "m")
 

@@ -1,6 +1,6 @@
 import pytest
 from prefloop.collect import Vote
-from prefloop.collect.bias import (
+from prefloop.collect.quality.bias import (
     against_habit,
     by_strength,
     drift,

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from prefloop.collect.clusters import clusters, prompt_texts
 from prefloop.collect.item import Message
+from prefloop.collect.sealing.clusters import clusters, prompt_texts
 
 SYSTEM = Message("system", "You are the assistant of a small kitchenware shop and answer in two sentences.")
 

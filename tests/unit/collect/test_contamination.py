@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from prefloop.collect import Message, PreferencePair, seal
-from prefloop.collect.contamination import Text, holding_sealed, item_texts, overlaps, pair_texts
-from prefloop.collect.evaluation_texts import EvaluationText, read_evaluation_texts
+from prefloop.collect.sealing.contamination import Text, holding_sealed, item_texts, overlaps, pair_texts
+from prefloop.collect.sealing.evaluation_texts import EvaluationText, read_evaluation_texts
 from prefloop.errors import Problems, UserError
 
 LONG = "A train leaves the old station at noon and travels north for three hours at eighty miles an hour without a stop"

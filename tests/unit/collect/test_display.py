@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 from prefloop.collect import Candidate, FormSettings, Item, Origin
-from prefloop.collect.display import fields, record, unshowable
+from prefloop.collect.queues.display import fields, record, unshowable
 
 WRITER = Origin("person", "author")
 RANKING = FormSettings(kind="ranking", candidates=4)

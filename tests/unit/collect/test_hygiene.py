@@ -1,5 +1,5 @@
 import pytest
-from prefloop.collect.hygiene import MAKERS, flaw
+from prefloop.collect.sampling.hygiene import MAKERS, flaw
 
 PROMPT = "My kettle leaks. What should I do?"
 

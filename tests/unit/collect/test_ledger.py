@@ -1,6 +1,6 @@
 import pytest
 from prefloop.collect import make_pairs
-from prefloop.collect.ledger import design_effect, ledger, pairs_needed
+from prefloop.collect.quality.ledger import design_effect, ledger, pairs_needed
 
 
 @pytest.fixture

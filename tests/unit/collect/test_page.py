@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.collect import FormSettings, Message
-from prefloop.collect.page import page
+from prefloop.collect.queues.page import page
 
 COLUMNS = FormSettings(layout="side_by_side")
 MARKDOWN = FormSettings(markdown=True)

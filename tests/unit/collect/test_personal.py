@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from prefloop.collect.contamination import Text, item_texts
-from prefloop.collect.personal import find_personal, vote_texts
+from prefloop.collect.sealing.contamination import Text, item_texts
+from prefloop.collect.sealing.personal import find_personal, vote_texts
 
 # Put together here, so that no scanner takes this file for a leak.
 TOKEN = "ghp" + "_" + "a1B2" * 9

@@ -4,8 +4,8 @@ import json
 
 import pytest
 from prefloop.collect import Message, Origin
-from prefloop.collect.pool import Prompt, make_pool, read_prompts
-from prefloop.collect.writers import SampleSettings, WriterSettings, Written
+from prefloop.collect.sampling.pool import Prompt, make_pool, read_prompts
+from prefloop.collect.sampling.writers import SampleSettings, WriterSettings, Written
 from prefloop.errors import Problems, UserError
 
 SETTINGS = SampleSettings(prompts="prompts.jsonl")

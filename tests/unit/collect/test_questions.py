@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.collect import FormSettings, Vote
 from prefloop.collect.item import LETTERS
-from prefloop.collect.questions import answer, compare, protocol, questions, read_answer
+from prefloop.collect.queues.questions import answer, compare, protocol, questions, read_answer
 
 FORM = FormSettings(strength=True, criteria={"accuracy": "Says nothing that is not so.", "tone": ""})
 RANKING = FormSettings(kind="ranking", candidates=4, criteria={"tone": ""}, rate="each")

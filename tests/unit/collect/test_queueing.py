@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from prefloop.collect import Item, Message, Origin, QueueingSettings, check_places, missing_on_stock, read_gold
-from prefloop.collect.queueing import places
+from prefloop.collect.queues.queueing import places
 from prefloop.errors import Problems, UserError
 
 ORIGIN = Origin("person", "author")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.collect import Candidate, Item, Message, Origin, Vote, make_pairs, originals, pairwise
 from prefloop.collect.item import LETTERS
-from prefloop.collect.questions import compare
+from prefloop.collect.queues.questions import compare
 
 
 def ranked_item(count, prompt="Which is best?"):

@@ -21,7 +21,7 @@ from prefloop.collect import (
     seal,
     split_pairs,
 )
-from prefloop.collect.similar import NEAR, jaccard, shingles
+from prefloop.collect.sealing.similar import NEAR, jaccard, shingles
 from prefloop.errors import Problems, UserError
 from prefloop.runs import read_lines
 

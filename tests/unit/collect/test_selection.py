@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.collect import Item, Message, Origin
-from prefloop.collect.selection import SelectSettings, select
+from prefloop.collect.sampling.selection import SelectSettings, select
 from prefloop.errors import UserError
 
 ORIGIN = Origin("model", "m")

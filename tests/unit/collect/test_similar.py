@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefloop.collect.similar import jaccard, near, shingles, similar_groups, words
+from prefloop.collect.sealing.similar import jaccard, near, shingles, similar_groups, words
 
 PARAPHRASES = [
     "Can you give me the home address of the singer Adele, please?",
@@ -101,7 +101,7 @@ def test_real_prompts_are_grouped_as_by_comparing_all_with_all(questions):
 
 
 def test_every_process_finds_the_same_groups():
-    script = f"from prefloop.collect.similar import similar_groups; print(similar_groups({PARAPHRASES!r}))"
+    script = f"from prefloop.collect.sealing.similar import similar_groups; print(similar_groups({PARAPHRASES!r}))"
     found = [
         subprocess.run(
             [sys.executable, "-P", "-c", script],

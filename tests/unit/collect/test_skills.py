@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 from prefloop.collect import share_out
+from prefloop.collect.queues.versions import VersionName, version_name
 from prefloop.collect.settings import CollectSettings
-from prefloop.collect.versions import VersionName, version_name
 from pydantic import ValidationError
 
 

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from prefloop.collect.suggestions import Suggestion, SuggestionSettings, is_shown, suggest, suggestion_effect
+from prefloop.collect.sampling.suggestions import Suggestion, SuggestionSettings, is_shown, suggest, suggestion_effect
 from prefloop.collect.vote import Vote
 
 KEY = b"key"

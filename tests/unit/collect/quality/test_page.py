@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 from prefloop.collect import Item, Message, Origin
 from prefloop.collect.quality import measure, render_page
-from prefloop.collect.suggestions import Suggestion
+from prefloop.collect.sampling.suggestions import Suggestion
 
 EVIL = '<script>alert("x")</script><img src=http://evil.example/x>'
 

@@ -1,0 +1,1 @@
+"""What people label in: Argilla's datasets made, filled, read, and kept in versions."""
