@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..pages import style
 from ..runs import Cost, write_text
 from .plots import accuracy_plot, check_plot, comparisons, lengths_plot, margins_plot, slices_plot, training_plots
 from .report import Estimate, Report
@@ -57,6 +58,7 @@ def render_page(
     environment.filters |= {"percent": percent, "points": points, "share": _share, "change": _change, "chance": _chance}
     template = environment.get_template("page.html")
     return template.render(
+        style=style(),
         report=report,
         headline=WORDS[report.verdict],
         plots=_plots(report),

@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..pages import INK, svg
 from .report import Comparison, Estimate, Report
 
 WIDTH = 300
 """Of the plotting area in pixels: with its labels a plot still fits a telephone."""
-PADDING = {"left": 18, "right": 12, "top": 4, "bottom": 4}
-"""Room for labels in a browser whose font is wider than the one they were measured with."""
-INK = "#010203"
-"""Stands for the page's own text colour until the SVG is written."""
 SERIES = {"base": "#8b95a5", "tuned": "#2f7de1"}
 """Both read on white and on near-black."""
 CURVES = {
@@ -34,20 +31,20 @@ def accuracy_plot(report: Report) -> str:
         _row("Pick the shorter", "rule", found.shorter),
         _row("One annotator", "person", found.ceiling),
     ]
-    return _svg(_forest(rows, "Share of sealed pairs ordered as the annotators did"))
+    return svg(_forest(rows, "Share of sealed pairs ordered as the annotators did"))
 
 
 def slices_plot(report: Report) -> str:
     """Draw base and tuned accuracy for each tag."""
     rows = _both((f"{part.tag} ({part.accuracy.base.n})", part.accuracy) for part in report.preference.slices)
-    return _svg(_forest(rows, "Share ordered as the annotators did", grouped=True))
+    return svg(_forest(rows, "Share ordered as the annotators did", grouped=True))
 
 
 def check_plot(report: Report) -> str:
     """Draw base and tuned pass rates for each criterion of the task check; only for reports that have one."""
     assert report.check is not None
     rows = _both((criterion.name, criterion.rate) for criterion in report.check.criteria)
-    return _svg(_forest(rows, "Share of answers that pass", grouped=True))
+    return svg(_forest(rows, "Share of answers that pass", grouped=True))
 
 
 def margins_plot(report: Report) -> str:
@@ -67,7 +64,7 @@ def margins_plot(report: Report) -> str:
         )
     )
     rule = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color=INK).encode(x="zero:Q")
-    return _svg(bars + rule)
+    return svg(bars + rule)
 
 
 def lengths_plot(report: Report) -> str:
@@ -85,13 +82,13 @@ def lengths_plot(report: Report) -> str:
             color=_colour("model"),
         )
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def training_plots(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Draw each curve of `CURVES` that has at least two points, as (title, SVG)."""
     curves = {name: [(row["step"], row[name]) for row in metrics if name in row and "step" in row] for name in CURVES}
-    return [(CURVES[name], _svg(_curve(points))) for name, points in curves.items() if len(points) > 1]
+    return [(CURVES[name], svg(_curve(points))) for name, points in curves.items() if len(points) > 1]
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> Any:
@@ -156,20 +153,6 @@ def _sparse() -> Any:
 
 def _margins(report: Report) -> tuple[float, ...]:
     return report.preference.margins
-
-
-def _svg(chart: Any) -> str:
-    """Render the chart in the house style."""
-    import vl_convert
-
-    font = "system-ui, sans-serif"
-    styled = chart.configure(background="transparent", font=font, padding=PADDING).configure_view(stroke=None)
-    styled = styled.configure_axis(
-        labelColor=INK, titleColor=INK, domainColor=INK, tickColor=INK, gridColor=INK, gridOpacity=0.12,
-        domainOpacity=0.4, tickOpacity=0.4, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
-    ).configure_legend(labelColor=INK, labelFontSize=12)  # fmt: skip
-    svg = str(vl_convert.vegalite_to_svg(styled.to_json()))
-    return svg.replace(INK, "currentColor")
 
 
 def comparisons(report: Report) -> list[tuple[str, Comparison]]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ...pages import style
 from ...runs import write_text
 from ..intervals import Figure
 from .findings import FEW
@@ -46,6 +47,7 @@ def render_page(quality: Quality, *, title: str) -> str:
     }
     drawn = plots(quality)
     return environment.get_template("page.html").render(
+        style=style(),
         quality=quality,
         title=title,
         headline=HEADLINES[quality.verdict],

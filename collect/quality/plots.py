@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ...pages import INK, svg
 from ..intervals import Figure
 from .findings import FEW
 from .report import Profile, Quality
 
 WIDTH = 300
 """Of the plotting area in pixels: with its labels a plot still fits a telephone."""
-PADDING = {"left": 18, "right": 12, "top": 4, "bottom": 4}
-"""Room for labels in a browser whose font is wider than the one they were measured with."""
-INK = "#010203"
-"""Stands for the page's own text colour until the SVG is written."""
 COLOURS = {"plain": "#2f7de1", "named": "#d9822b", "all": INK}
 """All read on white and on near-black; `named` are annotators whom the report names for what the plot shows."""
 MOST = 30
@@ -89,7 +86,7 @@ def _forest(rows: Sequence[dict[str, Any] | None], title: str, *, half: bool = F
         base.mark_point(filled=True, size=80, opacity=1).encode(x="value:Q"),
     ]
     coin = alt.Chart(alt.Data(values=[{"half": 0.5}])).mark_rule(strokeDash=[3, 3], color=INK, opacity=0.5)
-    return _svg(alt.layer(*([coin.encode(x="half:Q")] if half else []), *layers))
+    return svg(alt.layer(*([coin.encode(x="half:Q")] if half else []), *layers))
 
 
 def _speed(quality: Quality, profiles: Sequence[Profile]) -> str:
@@ -109,7 +106,7 @@ def _speed(quality: Quality, profiles: Sequence[Profile]) -> str:
     axis = alt.Axis(labelOverlap="greedy", format="~g")
     x = alt.X("low:Q", title="Seconds for a vote", scale=alt.Scale(type="log"), axis=axis)
     bars = base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x=x, x2="high:Q")
-    return _svg(bars + base.mark_point(filled=True, size=80, opacity=1).encode(x="value:Q"))
+    return svg(bars + base.mark_point(filled=True, size=80, opacity=1).encode(x="value:Q"))
 
 
 def _drift(quality: Quality, profiles: Sequence[Profile]) -> str:
@@ -134,7 +131,7 @@ def _drift(quality: Quality, profiles: Sequence[Profile]) -> str:
     y = alt.Y("value:Q", title="As the others' majority", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%"))
     named = base.transform_filter("datum.series == 'named'")
     last = named.transform_window(back="rank()", sort=[alt.SortField("vote", "descending")], groupby=["label"])
-    return _svg(
+    return svg(
         alt.layer(
             base.mark_line(strokeWidth=2).encode(y=y),
             named.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q"),
@@ -149,17 +146,3 @@ def _colour() -> Any:
     import altair as alt
 
     return alt.Color("series:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=None)
-
-
-def _svg(chart: Any) -> str:
-    """Render the chart in the house style."""
-    import vl_convert
-
-    font = "system-ui, sans-serif"
-    styled = chart.configure(background="transparent", font=font, padding=PADDING).configure_view(stroke=None)
-    styled = styled.configure_axis(
-        labelColor=INK, titleColor=INK, domainColor=INK, tickColor=INK, gridColor=INK, gridOpacity=0.12,
-        domainOpacity=0.4, tickOpacity=0.4, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
-    )  # fmt: skip
-    svg = str(vl_convert.vegalite_to_svg(styled.to_json()))
-    return svg.replace(INK, "currentColor")

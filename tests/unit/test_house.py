@@ -18,6 +18,7 @@ ORDER = [
     "errors",
     "home",
     "runs",
+    "pages",
     "models",
     "collect",
     "train",

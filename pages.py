@@ -1,0 +1,27 @@
+"""How prefloop's pages look: one style sheet, and one way to draw a chart, for every report."""
+
+from importlib.resources import files
+from typing import Any
+
+INK = "#010203"
+"""Stands for the page's own text colour, so that charts follow its light or dark theme."""
+PADDING = {"left": 18, "right": 12, "top": 4, "bottom": 4}
+"""Pixels around a chart."""
+
+
+def style() -> str:
+    """Return the style sheet that every page begins with."""
+    return (files("prefloop") / "page.css").read_text(encoding="utf-8")
+
+
+def svg(chart: Any) -> str:
+    """Render an Altair chart in the house style as SVG that stands in a page by itself."""
+    import vl_convert
+
+    font = "system-ui, sans-serif"
+    styled = chart.configure(background="transparent", font=font, padding=PADDING).configure_view(stroke=None)
+    styled = styled.configure_axis(
+        labelColor=INK, titleColor=INK, domainColor=INK, tickColor=INK, gridColor=INK, gridOpacity=0.12,
+        domainOpacity=0.4, tickOpacity=0.4, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+    ).configure_legend(labelColor=INK, labelFontSize=12)  # fmt: skip
+    return str(vl_convert.vegalite_to_svg(styled.to_json())).replace(INK, "currentColor")
