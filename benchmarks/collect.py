@@ -334,8 +334,15 @@ def annotator(
     failed: list[str],
 ) -> None:
     """Do what the web page does: ask for ten records that wait for this person, answer the first."""
-    scope = {"entity": "response", "property": "status"}
-    waiting = {"filters": {"type": "and", "and": [{"type": "terms", "scope": scope, "values": ["pending"]}]}}
+    waiting = {
+        "filters": {
+            "type": "and",
+            "and": [
+                {"type": "terms", "scope": {"entity": entity, "property": "status"}, "values": ["pending"]}
+                for entity in ("response", "record")
+            ],
+        }
+    }
     path = f"/me/datasets/{dataset}/records/search"
     query = {"include": ["responses", "suggestions"], "limit": 10, "offset": 0}
     answer = {"status": "submitted", "values": {"preference": {"value": "tie"}}}
