@@ -8,9 +8,10 @@ Miller 2024, "Adding Error Bars to Evals" (arXiv 2411.00640), sections 2.2 (clus
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil
 from statistics import NormalDist
 
+from ..collect.intervals import standard_error, wilson
 from .report import Comparison, Estimate, Verdict
 
 POWER = 0.8
@@ -33,14 +34,6 @@ class Plan:
         return NormalDist().inv_cdf((1 + self.confidence) / 2)
 
 
-def wilson(share: float, n: int, plan: Plan) -> tuple[float, float]:
-    """Return the score interval of a share in [0, 1] seen in `n` independent trials (Wilson 1927)."""
-    z2 = plan.z**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = plan.z / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def bootstrap_mean(values: Sequence[float], clusters: Sequence[str], plan: Plan) -> tuple[float, float]:
     """Return the percentile interval of the mean of `values`, whole clusters resampled with replacement."""
     import numpy as np
@@ -58,19 +51,6 @@ def bootstrap_mean(values: Sequence[float], clusters: Sequence[str], plan: Plan)
     return float(low), float(high)
 
 
-def standard_error(values: Sequence[float], clusters: Sequence[str]) -> float:
-    """Return the clustered standard error of the mean (Miller 2024, section 2.2), with the C/(C-1) correction.
-
-    One cluster alone says nothing about its spread: infinity.
-    """
-    sums, counts = _by_cluster(values, clusters)
-    if len(sums) < 2:
-        return float("inf")
-    mean = sum(sums) / len(values)
-    squares = sum((total - count * mean) ** 2 for total, count in zip(sums, counts, strict=True))
-    return sqrt(squares * len(sums) / (len(sums) - 1)) / len(values)
-
-
 def estimate_share(scores: Sequence[float], clusters: Sequence[str], plan: Plan) -> Estimate:
     """Estimate the mean of scores in [0, 1].
 
@@ -79,7 +59,7 @@ def estimate_share(scores: Sequence[float], clusters: Sequence[str], plan: Plan)
     """
     value, groups = _mean(scores), len(set(clusters))
     if groups == len(scores) or len(set(scores)) == 1:
-        return Estimate(value, *wilson(value, groups, plan), len(scores), f"Wilson, {groups} {plan.unit}")
+        return Estimate(value, *wilson(value, groups, plan.confidence), len(scores), f"Wilson, {groups} {plan.unit}")
     return estimate_mean(scores, clusters, plan)
 
 
@@ -101,7 +81,7 @@ def estimate_difference(
     if any(changes):
         return estimate_mean(changes, clusters, plan)
     groups = len(set(clusters))
-    limit = wilson(0.0, groups, plan)[1]
+    limit = wilson(0.0, groups, plan.confidence)[1]
     return Estimate(0.0, -limit, limit, len(changes), f"nothing changed, Wilson's limit for {groups} {plan.unit}")
 
 

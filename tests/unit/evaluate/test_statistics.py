@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefloop.collect.intervals import standard_error, wilson
 from prefloop.evaluate.report import Estimate
 from prefloop.evaluate.statistics import (
     Plan,
@@ -12,8 +13,6 @@ from prefloop.evaluate.statistics import (
     estimate_share,
     judge,
     mcnemar,
-    standard_error,
-    wilson,
 )
 from scipy import stats
 
@@ -27,7 +26,7 @@ def names(count: int) -> list[str]:
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (45, 45), (301, 1000)])
 def test_wilson_is_scipys(hits: int, n: int) -> None:
     theirs = stats.binomtest(hits, n).proportion_ci(method="wilson")
-    assert wilson(hits / n, n, PLAN) == pytest.approx((theirs.low, theirs.high))
+    assert wilson(hits / n, n) == pytest.approx((theirs.low, theirs.high))
 
 
 def test_bootstrap_of_single_pairs_is_scipys_percentile_interval() -> None:
