@@ -24,8 +24,8 @@ def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Ada
     from ..train import train_dpo
 
     with timed(run, "train") as summary:
+        pairs = training_pairs(run, recipe)  # first: without them no model need be fetched
         base = base_model(recipe)
-        pairs = training_pairs(run, recipe)
         adapter = train_dpo(pairs, recipe.train, base=base, folder=run.folder / "train", progress=progress)
         summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
     return adapter
