@@ -201,6 +201,21 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def argilla_on_postgresql(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a running Argilla whose data are in a PostgreSQL."""
+    folder = tmp_path_factory.mktemp("argilla-postgresql")
+    yield start_server(folder, database=postgres.database())
+    stop_server(folder)
+
+
+@pytest.fixture(scope="module", params=["argilla", "argilla_on_postgresql"], ids=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Return an Argilla on each database, for what must hold on both."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
 def redis() -> Iterator[str]:
     """Start a Redis with a password and return its URL."""
     folder, port = Path(tempfile.mkdtemp(prefix="prefloop-redis-")), a_port()

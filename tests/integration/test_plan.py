@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from prefloop.collect import (
     push,
     send_plan,
 )
-from prefloop.collect.embedded import Server, start_server, stop_server
+from prefloop.collect.embedded import Server
 
 Api = Any
 """conftest's class; its module cannot be imported."""
@@ -41,18 +41,6 @@ QUEUE = {
 """What the web UI sends for the annotation page, with offset and limit."""
 SHORT = 0.02
 """Minutes of a lease that a test can wait for."""
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return an Argilla on each database."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("argilla")
-        return
-    database = request.getfixturevalue("postgres").database()
-    folder = tmp_path_factory.mktemp("argilla-postgresql")
-    yield start_server(folder, database=database)
-    stop_server(folder)
 
 
 @pytest.fixture(scope="module")

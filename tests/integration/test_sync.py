@@ -28,7 +28,6 @@ from prefloop.collect import (
     push,
     replay,
 )
-from prefloop.collect.embedded import start_server, stop_server
 from prefloop.collect.queues.records import digest, record_digests, record_ids
 from prefloop.collect.sides import left_side
 from prefloop.errors import UserError
@@ -43,16 +42,6 @@ class Stock(Argilla):
 
     def get_if_there(self, path):
         return None
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def server(request, tmp_path_factory):
-    if request.param == "sqlite":
-        yield request.getfixturevalue("argilla")
-        return
-    folder = tmp_path_factory.mktemp("on-postgresql")
-    yield start_server(folder, database=request.getfixturevalue("postgres").database())
-    stop_server(folder)
 
 
 @pytest.fixture(scope="module")

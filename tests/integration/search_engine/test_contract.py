@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prefloop.collect.embedded import Server, start_server, stop_server
+from prefloop.collect.embedded import Server
 
 ANNOTATORS = 25
 VOTING_SECONDS = 8
@@ -45,18 +45,6 @@ def by(entity: str, order: str = "asc", **scope: Any) -> list[dict[str, Any]]:
 
 def text(q: str, field: str | None = None) -> dict[str, Any]:
     return {"text": {"q": q, "field": field}}
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return an Argilla on each database."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("argilla")
-        return
-    database = request.getfixturevalue("postgres").database()
-    folder = tmp_path_factory.mktemp("argilla-postgresql")
-    yield start_server(folder, database=database)
-    stop_server(folder)
 
 
 @pytest.fixture(scope="module")
