@@ -13,9 +13,10 @@ from pathlib import Path
 from prefloop.collect import Message, PreferencePair
 from prefloop.models import SMALL_MODEL, load_tokenizer, resolve_model
 from prefloop.train import TrainSettings
+from prefloop.train.reference import cache_reference
 from prefloop.train.rows import conversation_row
 from prefloop.train.surroundings import quiet_libraries
-from prefloop.train.trainer import build_trainer, cache_reference
+from prefloop.train.trainer import build_trainer
 
 WORDS = "quick brown fox jumps over lazy dog while seven small ships sail past old stone harbour with bread and rain"
 ROUNDS = 5

@@ -107,17 +107,23 @@ def _train(
     identity: dict[str, Any],
     progress: Progress,
 ) -> Adapter:
-    from .trainer import build_trainer, cache_reference, watch
+    from .reference import cache_reference
+    from .trainer import build_trainer
+    from .watching import watch
 
     checkpoints, metrics = folder / "checkpoints", folder / "metrics.jsonl"
     trainer = build_trainer(
         pairs, settings, base=base, tokenizer=tokenizer, checkpoints=checkpoints, longest=checked.longest
     )
-    start, total = time.monotonic(), checked.kept * (1 + TRAIN_PASSES * settings.epochs)
-    cache_reference(trainer, settings.in_memory, lambda done, _: progress(done, total))
+    start, work = time.monotonic(), checked.kept * (1 + TRAIN_PASSES * settings.epochs)
 
-    def step(done: int, steps: int) -> None:
-        progress(checked.kept + round((total - checked.kept) * done / steps), total)
+    def reference(done: int, total: int) -> None:
+        progress(done, work)
+
+    def step(done: int, total: int) -> None:
+        progress(checked.kept + round((work - checked.kept) * done / total), work)
+
+    cache_reference(trainer, settings.in_memory, reference)
 
     watch(trainer, metrics, identity, step)
     from_checkpoint = last_whole(checkpoints, identity)

@@ -1,26 +1,19 @@
-"""TRL's DPOTrainer, set up: model, LoRA, arguments, callbacks, cached reference. Nothing of it is subclassed."""
+"""TRL's DPOTrainer, set up. Nothing of it is subclassed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..collect import PreferencePair
-from ..errors import UserError
-from ..models import ModelFolder, quietly
-from ..runs import append_line
-from .checkpoints import mark_whole
+from ..models import ModelFolder
 from .completion_head import has_plain_head, score_responses_only
+from .policy import load_policy, lora_config
 from .rows import conversation_row, tokenise
 from .settings import TrainSettings
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
     from trl import DPOConfig, DPOTrainer
-
-EAGER_UP_TO = 256
-"""Tokens a sequence up to which plain attention beats the fused one on a CPU; its memory grows with the square."""
-
-Step = Callable[[int, int], None]
 
 
 def build_trainer(
@@ -42,13 +35,13 @@ def build_trainer(
     from transformers import PrinterCallback
     from trl import DPOTrainer
 
-    model = _load_base(base, settings, longest)
+    model = load_policy(base, settings, longest)
     trainer = DPOTrainer(
         model,
         args=_arguments(settings, checkpoints),
         train_dataset=Dataset.from_list([conversation_row(pair) for pair in pairs]),
         processing_class=tokenizer,
-        peft_config=_lora(model, settings),
+        peft_config=lora_config(model, settings),
     )
     trainer.remove_callback(PrinterCallback)
     _refuse_other_tokens(trainer, pairs, tokenizer, settings.max_length)
@@ -60,71 +53,6 @@ def build_trainer(
     if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
         score_responses_only(policy)
     return trainer
-
-
-def cache_reference(trainer: "DPOTrainer", batch_size: int, progress: Step) -> None:
-    """Compute the reference log-probabilities once, instead of once an epoch.
-
-    TRL's own `precompute_ref_log_probs` does the same, but copies and hashes the whole model first, and its cache can
-    be stale. `progress` is called with pairs done and all pairs.
-    """
-    # In eval mode bitsandbytes repacks 4-bit weights on a CPU for good, and gradients no longer pass through them.
-    trainer.model.train()
-    rows = trainer.train_dataset
-    order = sorted(range(len(rows)), key=lambda i: -len(rows[i]["prompt_ids"]) - _longer_response(rows[i]))
-    chosen, rejected = [0.0] * len(rows), [0.0] * len(rows)
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        batch = trainer.data_collator([rows[i] for i in indices])
-        batch = {name: tensor.to(trainer.accelerator.device) for name, tensor in batch.items()}
-        found = trainer.compute_ref_log_probs(trainer.model, batch)
-        for values, column in zip(found, (chosen, rejected), strict=True):
-            for index, value in zip(indices, values.tolist(), strict=True):
-                column[index] = value
-        progress(start + len(indices), len(order))
-    trainer.train_dataset = rows.add_column("ref_chosen_logps", chosen).add_column("ref_rejected_logps", rejected)
-    trainer.precompute_ref_logps = True
-
-
-def watch(trainer: "DPOTrainer", metrics: Path, identity: dict[str, Any], step: Step) -> None:
-    """Append every logged row to `metrics`, mark whole checkpoints, call `step` with steps done and all steps."""
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):
-        """The run folder's eyes on the training."""
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if "loss" in logs:
-                # TRL counts tokens from zero again after a resume, so its count would mislead.
-                append_line(metrics, {"step": state.global_step} | {k: v for k, v in logs.items() if k != "num_tokens"})
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}", identity)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            step(state.global_step, state.max_steps)
-
-    trainer.add_callback(Watch())
-
-
-def _load_base(base: ModelFolder, settings: TrainSettings, longest: int) -> "PreTrainedModel":
-    import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-
-    on_cpu = not torch.cuda.is_available()
-    extra: dict[str, Any] = {}
-    if on_cpu and longest <= EAGER_UP_TO:
-        extra["attn_implementation"] = "eager"
-    if settings.quantization:
-        extra["device_map"] = {"": "cpu" if on_cpu else torch.cuda.current_device()}
-        extra["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type=settings.quantization,
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
-        )
-    with quietly():
-        return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)
 
 
 def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
@@ -158,29 +86,6 @@ def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
     )
 
 
-def _lora(model: "PreTrainedModel", settings: TrainSettings) -> Any:
-    from peft import LoraConfig
-
-    if settings.target_modules != "all-linear":
-        layers = {
-            name.rsplit(".", 1)[-1] for name, module in model.named_modules() if "Linear" in type(module).__name__
-        }
-        unknown = sorted(set(settings.target_modules) - layers)
-        if unknown:
-            raise UserError(
-                f"target_modules: {', '.join(unknown)} is no linear layer of {settings.base_model}; "
-                f"it has {', '.join(sorted(layers - {'lm_head'}))}"
-            )
-    targets = settings.target_modules if settings.target_modules == "all-linear" else list(settings.target_modules)
-    return LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=0.0,  # DPOTrainer switches dropout off anyway
-        target_modules=targets,
-        task_type="CAUSAL_LM",
-    )
-
-
 def _refuse_other_tokens(
     trainer: "DPOTrainer", pairs: Sequence[PreferencePair], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> None:
@@ -191,7 +96,3 @@ def _refuse_other_tokens(
     found = list(zip(*(trainer.train_dataset[column] for column in columns), strict=True))
     if found != expected:
         raise RuntimeError("this version of TRL tokenises pairs in another way than the preflight; pin trl==1.16.*")
-
-
-def _longer_response(row: dict[str, Any]) -> int:
-    return max(len(row["chosen_ids"]), len(row["rejected_ids"]))

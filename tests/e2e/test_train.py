@@ -90,7 +90,8 @@ def test_the_folder_holds_everything_and_nothing_else(quick_adapter, tiny_model,
 
 
 def test_only_the_adapter_moves_and_all_of_it(tiny_model, module_pairs, tmp_path):
-    from prefloop.train.trainer import build_trainer, cache_reference
+    from prefloop.train.reference import cache_reference
+    from prefloop.train.trainer import build_trainer
 
     before = hashlib.sha256((tiny_model.path / "model.safetensors").read_bytes()).hexdigest()
     trainer = build_trainer(
@@ -308,7 +309,8 @@ def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path):
 
 
 def test_the_cached_reference_is_what_trl_computes_each_step(tiny_model, module_pairs, tmp_path):
-    from prefloop.train.trainer import build_trainer, cache_reference
+    from prefloop.train.reference import cache_reference
+    from prefloop.train.trainer import build_trainer
 
     trainer = build_trainer(
         module_pairs,
