@@ -1,0 +1,49 @@
+import random
+
+import pytest
+from prefloop.collect import Message, PreferencePair
+from prefloop.errors import UserError
+from prefloop.train.held_out import hold_out
+
+
+def pair(prompt, answer="yes"):
+    return PreferencePair((Message("user", prompt),), answer, "no", 1.0, "item", ("vote",))
+
+
+def questions(count):
+    """Prompts with hardly a word in common."""
+    draw = random.Random(0)
+    return [" ".join("".join(draw.choices("abcdefgh", k=6)) for _ in range(8)) for _ in range(count)]
+
+
+def several(count):
+    return [pair(question, answer) for question in questions(count) for answer in ("yes", "perhaps")]
+
+
+def test_no_prompt_stands_on_both_sides_and_nothing_is_lost():
+    pairs = several(100)
+    kept, held = hold_out(pairs, 0.2, seed=0)
+    assert {one.prompt_id for one in kept}.isdisjoint(one.prompt_id for one in held)
+    assert sorted(one.id for one in kept + held) == sorted(one.id for one in pairs)
+    assert len({one.prompt_id for one in held}) == 20
+
+
+def test_the_draw_depends_on_the_seed_and_not_on_the_order():
+    pairs = several(60)
+    shuffled = random.Random(1).sample(pairs, len(pairs))
+    held = {one.id for one in hold_out(pairs, 0.25, seed=3)[1]}
+    assert held == {one.id for one in hold_out(shuffled, 0.25, seed=3)[1]}
+    assert held != {one.id for one in hold_out(pairs, 0.25, seed=4)[1]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_duplicates_stay_together(seed):
+    twins = [pair(question + mark) for question in questions(12) for mark in ("?", " now?")]
+    kept, held = hold_out(twins, 0.3, seed=seed)
+    assert {one.prompt[0].content[:50] for one in kept}.isdisjoint(one.prompt[0].content[:50] for one in held)
+    assert len(held) == 6
+
+
+def test_prompts_that_are_all_alike_cannot_be_split():
+    with pytest.raises(UserError, match="too alike"):
+        hold_out([pair("How do I clean my kettle at home?"), pair("How do I clean my kettle at home!")], 0.5, seed=0)
