@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, model_validator
 
 from ..models import SMALL_MODEL
+from .findings import PreflightSettings
 
 Loss = Literal[
     "sigmoid",
@@ -23,12 +24,17 @@ Loss = Literal[
     "discopop",
     "sft",
 ]
-Scheduler = Literal["linear", "cosine", "constant_with_warmup"]
+Scheduler = Literal["linear", "cosine", "cosine_with_min_lr", "constant_with_warmup"]
+Optimizer = Literal["adamw_torch_fused", "adamw_torch", "paged_adamw_32bit", "paged_adamw_8bit", "rmsprop"]
 Tracker = Literal["wandb", "tensorboard", "trackio"]
 
 LENGTH_NORMALISED = {"ipo", "sigmoid_norm"}
 """Losses that TRL divides by the number of completion tokens, so that their beta lives on another scale."""
 SMALLEST_NORMALISED_BETA = 0.5
+LARGEST_SUMMED_BETA = 2.0
+"""Above it a loss on summed log-probabilities is flat after less than half a nat: somebody meant a mean per token."""
+SORTED = {"aot", "aot_unpaired"}
+"""Losses that sort the log-ratios of the pairs in memory at once, and so need more than one."""
 SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 """The losses that read `label_smoothing`; TRL ignores it for all others."""
 
@@ -48,12 +54,22 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """How strongly the model is held to the reference: 0.05 to 0.5, for length-normalised losses about 2 to 10."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
     """The share of wrong labels assumed by robust, exo_pair and aot losses; no other loss reads it."""
+    ld_alpha: float | None = Field(None, ge=0, le=1)
+    """LD-DPO (arXiv 2409.06411): what the tokens beyond the shorter answer's length count; 1 or None is plain DPO."""
     learning_rate: float = Field(5e-5, gt=0)
     """The highest learning rate; LoRA takes about ten times that of full training."""
     lr_scheduler: Scheduler = "linear"
     """How the learning rate falls after the warm-up."""
+    min_lr_rate: float | None = Field(None, gt=0, lt=1)
+    """Where cosine_with_min_lr ends, as a share of `learning_rate`; no other scheduler reads it."""
     warmup: float = Field(0.1, ge=0, lt=1)
     """The share of the steps in which the learning rate rises to its peak."""
+    optim: Optimizer = "adamw_torch_fused"
+    """transformers' names. The paged ones page their states out of GPU memory; without a GPU they are plain AdamW."""
+    weight_decay: float = Field(0.0, ge=0)
+    """How much of a weight an optimiser step takes away, times the learning rate."""
+    max_grad_norm: float = Field(1.0, ge=0)
+    """Gradients longer than this are cut to it; 0 cuts none."""
     epochs: int = Field(1, ge=1)
     """Passes over the pairs."""
     batch_size: int = Field(8, ge=1)
@@ -62,10 +78,16 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Pairs in memory at once, a divisor of `batch_size`; None takes the whole batch."""
     max_length: int = Field(1024, ge=16)
     """Tokens of prompt and response together; a longer response loses its end, a prompt that long its pair."""
+    use_peft: bool = True
+    """Train an adapter; false trains all weights (fp32 master weights, 16 bytes each with Adam's) into a whole model."""
     lora_rank: int = Field(16, ge=1)
     """The rank of the adapter's matrices."""
     lora_alpha: float = Field(32, gt=0)
     """The adapter's output is scaled by alpha / rank."""
+    use_rslora: bool = False
+    """Scale by alpha / sqrt(rank) instead (arXiv 2312.03732), so that a high rank does not learn more slowly."""
+    use_dora: bool = False
+    """Train each weight's length apart from its direction (DoRA, arXiv 2402.09353): better at low rank, slower."""
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     """Which layers get an adapter: all linear ones but the head, or layer names such as `q_proj`."""
     quantization: Literal["nf4"] | None = None
@@ -78,11 +100,13 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Steps between two checkpoints, from which a killed run resumes."""
     report_to: tuple[Tracker, ...] = ()
     """Trackers that get the metrics beside the run folder's own `metrics.jsonl`."""
+    preflight: PreflightSettings = PreflightSettings()
+    """From which share of the pairs on a finding of the preflight stops the run."""
 
     @model_validator(mode="after")
     def _agree(self) -> "TrainSettings":
         """Refuse combinations that TRL accepts and that quietly ruin a run."""
-        problems = [problem for check in (_losses, _beta, _smoothing, _batch, _head) if (problem := check(self))]
+        problems = [problem for check in CHECKS if (problem := check(self))]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -114,6 +138,13 @@ def _beta(settings: TrainSettings) -> str | None:
             f"loss_type mixes {', '.join(sorted(normalised))}, which divides by the number of tokens, with losses that "
             "do not; one beta cannot serve both scales"
         )
+    summed = set(settings.loss_type) - LENGTH_NORMALISED - {"sft"}
+    if summed and settings.beta > LARGEST_SUMMED_BETA:
+        return (
+            f"beta {settings.beta} is on the scale of log-probabilities per token, but {', '.join(sorted(summed))} adds "
+            f"them up over the answer and would stop learning at once; take 0.01 to 0.5, at most {LARGEST_SUMMED_BETA}, "
+            "or loss_type sigmoid_norm"
+        )
     return None
 
 
@@ -128,6 +159,33 @@ def _smoothing(settings: TrainSettings) -> str | None:
     return None
 
 
+def _length(settings: TrainSettings) -> str | None:
+    normalised = LENGTH_NORMALISED & set(settings.loss_type)
+    if settings.ld_alpha is not None and normalised:
+        return (
+            f"ld_alpha takes length out of summed log-probabilities, but {', '.join(sorted(normalised))} divides by the "
+            "number of tokens already; leave ld_alpha out"
+        )
+    return None
+
+
+def _sorting(settings: TrainSettings) -> str | None:
+    if settings.in_memory == 1 and (sorting := SORTED & set(settings.loss_type)):
+        return (
+            f"{', '.join(sorted(sorting))} sorts the pairs that are in memory at once, and there is only 1 of them; "
+            "raise micro_batch_size"
+        )
+    return None
+
+
+def _schedule(settings: TrainSettings) -> str | None:
+    if settings.lr_scheduler == "cosine_with_min_lr" and settings.min_lr_rate is None:
+        return "lr_scheduler cosine_with_min_lr needs min_lr_rate, the share of learning_rate it ends at (SmolLM3: 0.1)"
+    if settings.lr_scheduler != "cosine_with_min_lr" and settings.min_lr_rate is not None:
+        return f"min_lr_rate {settings.min_lr_rate} has no effect on {settings.lr_scheduler}; take cosine_with_min_lr"
+    return None
+
+
 def _batch(settings: TrainSettings) -> str | None:
     if settings.batch_size % settings.in_memory:
         return f"micro_batch_size {settings.micro_batch_size} does not divide batch_size {settings.batch_size}"
@@ -138,3 +196,18 @@ def _head(settings: TrainSettings) -> str | None:
     if "lm_head" in settings.target_modules:
         return "target_modules names lm_head, but DPO reads its weights directly and an adapter there would never train"
     return None
+
+
+def _whole(settings: TrainSettings) -> str | None:
+    if settings.use_peft:
+        return None
+    default = {name: TrainSettings.model_fields[name].default for name in ADAPTER_ONLY}
+    given = [name for name in ADAPTER_ONLY if getattr(settings, name) != default[name]]
+    if given:
+        return f"use_peft false trains all weights, so {', '.join(given)} would have no effect; leave them out"
+    return None
+
+
+ADAPTER_ONLY = ("lora_rank", "lora_alpha", "use_rslora", "use_dora", "target_modules", "quantization")
+"""Settings of an adapter or of the frozen base under it."""
+CHECKS = (_losses, _beta, _smoothing, _schedule, _length, _sorting, _batch, _head, _whole)

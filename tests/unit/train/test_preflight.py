@@ -6,7 +6,7 @@ import pytest
 from prefloop.collect import Message
 from prefloop.errors import Problems
 from prefloop.train import TrainSettings, preflight
-from prefloop.train.preflight import FINDINGS
+from prefloop.train.findings import FINDINGS
 
 # <s> <user> "Question 0?" newline <assistant> with one token a byte; an answer adds its bytes, </s> and a newline.
 PROMPT = 15
@@ -15,7 +15,8 @@ PROMPT = 15
 @pytest.fixture
 def check(tokenizer):
     def run(pairs, **changed):
-        return preflight(pairs, TrainSettings(**changed), tokenizer)
+        # Enough steps to be no oddity themselves.
+        return preflight(pairs, TrainSettings(**{"batch_size": 1, "epochs": 5} | changed), tokenizer)
 
     return run
 
@@ -55,7 +56,7 @@ def test_a_prompt_that_fills_max_length_is_counted_by_id(check, make_pair):
 def test_too_many_dropped_stops_the_run(check, make_pair):
     pairs = [make_pair("x" * 100), make_pair()]
     checked = check(pairs, max_length=50)
-    with pytest.raises(Problems, match="1 of 2 prompts do not fit max_length 50"):
+    with pytest.raises(Problems, match="1 of 2 pairs, more than 10%: the prompt alone fills max_length"):
         checked.require()
 
 
@@ -137,6 +138,53 @@ def test_a_tokenizer_without_a_chat_template_is_refused(tokenizer, make_pair):
     bare.chat_template = None
     with pytest.raises(Problems, match="no chat template"):
         preflight([make_pair()], TrainSettings(), bare)
+
+
+def test_the_template_may_not_change_a_response(tokenizer, make_pair):
+    trimming = copy.deepcopy(tokenizer)
+    trimming.chat_template = tokenizer.chat_template.replace("m.content", "m.content.split('</think>')[-1].strip()")
+    thinking, plain, padded = make_pair(chosen="<think>hm</think>yes"), make_pair(), make_pair(rejected=" no \n")
+    checked = preflight([thinking, plain, padded], TrainSettings(), trimming)
+    assert found(checked)["altered"] == {thinking.id}
+    assert any("as it was written" in warning for warning in checked.warnings)
+
+
+def test_special_tokens_in_somebodys_text_are_told(check, make_pair):
+    tagged, ended = make_pair("What does <assistant> mean?"), make_pair(rejected="so</s>so")
+    assert found(check([tagged, ended, make_pair()]))["special_token_in_text"] == {tagged.id, ended.id}
+
+
+def test_the_bound_of_a_finding_can_be_set(check, make_pair):
+    pairs = [make_pair(chosen="a" * 30), *(make_pair(rejected=f"no{i}") for i in range(4))]
+    assert check(pairs, max_length=PROMPT + 20).problems == ()
+    strict = check(pairs, max_length=PROMPT + 20, preflight={"fail_above": {"truncated": 0.1}})
+    assert any("1 of 5 pairs, more than 10%: a response loses its end" in problem for problem in strict.problems)
+    exactly = check(pairs, max_length=PROMPT + 20, preflight={"fail_above": {"truncated": 0.2}})
+    assert exactly.problems == ()
+    lenient = check([*pairs, make_pair(chosen="x", rejected="x")], preflight={"fail_above": {"identical": 1}})
+    assert lenient.problems == ()
+    assert any("are the same text" in warning for warning in lenient.warnings)
+
+
+@pytest.mark.parametrize("bounds", [{"eos_gone": 0.1}, {"eos_lost": 1.5}])
+def test_a_bound_that_can_mean_nothing_is_refused(bounds):
+    with pytest.raises(ValueError, match=r"eos_gone is no finding|eos_lost 1.5: a share"):
+        TrainSettings(preflight={"fail_above": bounds})
+
+
+def test_pairs_that_most_often_lose_their_end_stop_the_run(check, make_pair):
+    long, short = [make_pair(chosen="a" * 30) for _ in range(3)], [make_pair(rejected=f"no{i}") for i in range(2)]
+    assert any("never stops" in problem for problem in check(long + short, max_length=PROMPT + 20).problems)
+
+
+def test_what_was_left_out_before_is_in_the_same_table(tokenizer, make_pair):
+    checked = preflight([make_pair()], TrainSettings(), tokenizer, left_out={"in evaluation data": ["b", "a"]})
+    assert checked.left_out == {"in evaluation data": ("a", "b")}
+    assert ("left out: in evaluation data", "2") in checked.as_rows()
+
+
+def test_tokens_are_counted_as_two_sequences_a_pair(check, make_pair):
+    assert check([make_pair("Question 0?", "aaaa", "bb")]).tokens == 2 * PROMPT + (4 + 2) + (2 + 2)
 
 
 def test_a_length_bias_in_the_votes_is_a_warning(check, make_pair):
