@@ -1,5 +1,6 @@
 """The model that is trained: the base as it is loaded, and the adapter put on it."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
@@ -9,6 +10,8 @@ from .settings import TrainSettings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+LoadPolicy = Callable[[ModelFolder, TrainSettings, int], "PreTrainedModel"]
+"""`load_policy`, or what stands for it where trainings share a base (`train/sharing.py`)."""
 EAGER_UP_TO = 256
 """Tokens a sequence up to which plain attention beats the fused one on a CPU; its memory grows with the square."""
 
@@ -26,8 +29,8 @@ def load_policy(base: ModelFolder, settings: TrainSettings, longest: int) -> "Pr
 
     on_cpu = not torch.cuda.is_available()
     extra: dict[str, Any] = {}
-    if on_cpu and longest <= EAGER_UP_TO:
-        extra["attn_implementation"] = "eager"
+    if attention := attention_for(longest):
+        extra["attn_implementation"] = attention
     if settings.quantization:
         extra["device_map"] = {"": "cpu" if on_cpu else torch.cuda.current_device()}
         extra["quantization_config"] = BitsAndBytesConfig(
@@ -38,6 +41,13 @@ def load_policy(base: ModelFolder, settings: TrainSettings, longest: int) -> "Pr
         )
     with quietly():
         return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)
+
+
+def attention_for(longest: int) -> str | None:
+    """Return the attention that trains sequences of up to `longest` tokens fastest here; None is the model's own."""
+    import torch
+
+    return "eager" if longest <= EAGER_UP_TO and not torch.cuda.is_available() else None
 
 
 def lora_config(model: "PreTrainedModel", settings: TrainSettings) -> Any:
@@ -64,5 +74,7 @@ def lora_config(model: "PreTrainedModel", settings: TrainSettings) -> Any:
         lora_alpha=settings.lora_alpha,
         lora_dropout=0.0,  # DPOTrainer switches dropout off anyway
         target_modules=targets,
+        use_rslora=settings.use_rslora,
+        use_dora=settings.use_dora,
         task_type="CAUSAL_LM",
     )

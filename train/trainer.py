@@ -1,5 +1,6 @@
 """TRL's DPOTrainer, set up. Nothing of it is subclassed."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,13 +8,15 @@ from typing import TYPE_CHECKING
 from ..collect import PreferencePair
 from ..models import ModelFolder
 from .completion_head import has_plain_head, score_responses_only
-from .policy import load_policy, lora_config
+from .policy import LoadPolicy, load_policy, lora_config
 from .rows import conversation_row, tokenise
 from .settings import TrainSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
     from trl import DPOConfig, DPOTrainer
+
+log = logging.getLogger(__name__)
 
 
 def build_trainer(
@@ -24,6 +27,7 @@ def build_trainer(
     tokenizer: "PreTrainedTokenizerBase",
     checkpoints: Path,
     longest: int,
+    load: LoadPolicy = load_policy,
 ) -> "DPOTrainer":
     """Build a DPOTrainer over these pairs; `longest` is the preflight's longest sequence in tokens.
 
@@ -35,7 +39,7 @@ def build_trainer(
     from transformers import PrinterCallback
     from trl import DPOTrainer
 
-    model = load_policy(base, settings, longest)
+    model = load(base, settings, longest)
     trainer = DPOTrainer(
         model,
         args=_arguments(settings, checkpoints),
@@ -65,9 +69,14 @@ def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
         loss_weights=None if settings.loss_weights is None else list(settings.loss_weights),
         beta=settings.beta,
         label_smoothing=settings.label_smoothing,
+        ld_alpha=settings.ld_alpha,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler,
+        lr_scheduler_kwargs=None if settings.min_lr_rate is None else {"min_lr_rate": settings.min_lr_rate},
         warmup_steps=settings.warmup,  # below 1 it is a share of all steps
+        optim=_optimizer(settings),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.in_memory,
         gradient_accumulation_steps=settings.batch_size // settings.in_memory,
@@ -84,6 +93,16 @@ def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+
+
+def _optimizer(settings: TrainSettings) -> str:
+    """Return transformers' name of the optimiser; a paged one is plain AdamW where there is no GPU to page out of."""
+    import torch
+
+    if settings.optim.startswith("paged_") and not torch.cuda.is_available():
+        log.warning("optim %s needs a GPU; adamw_torch takes its place here, the same AdamW unpaged", settings.optim)
+        return "adamw_torch"
+    return settings.optim
 
 
 def _refuse_other_tokens(

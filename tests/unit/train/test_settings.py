@@ -68,3 +68,20 @@ def test_the_losses_are_exactly_those_that_this_trl_knows():
     source = inspect.getsource(DPOTrainer._compute_loss)
     known = set(re.findall(r'loss_type == "(\w+)"', source))
     assert known == set(get_args(Loss))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"loss_type": ["sigmoid"], "beta": 5}, "per token, but sigmoid adds them up"),
+        ({"loss_type": ["apo_zero"], "beta": 5}, "apo_zero adds them up"),
+        ({"loss_type": ["sigmoid_norm"], "beta": 5, "ld_alpha": 0.5}, "sigmoid_norm divides by the number of tokens"),
+        ({"ld_alpha": 1.5}, "less than or equal to 1"),
+        ({"loss_type": ["aot"], "micro_batch_size": 1}, "aot sorts the pairs"),
+        ({"use_peft": False, "use_dora": True}, "use_dora would have no effect"),
+        ({"use_peft": False, "quantization": "nf4", "lora_rank": 8}, "lora_rank, quantization would have no effect"),
+    ],
+)
+def test_combinations_that_do_nothing_or_ruin_a_run_are_refused(given, says):
+    with pytest.raises(ValidationError, match=says):
+        TrainSettings.model_validate(given)
