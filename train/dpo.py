@@ -14,6 +14,7 @@ import math
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -24,10 +25,15 @@ from ..models import ModelFolder, load_tokenizer
 from ..runs import Progress, read_json, read_lines, silent, write_json
 from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
 from .checkpoints import cut_metrics, last_whole, step_of
+from .interruptions import Stop, stepping, stop_between_steps, stoppable
+from .mishaps import mishaps_told, refuse_no_numbers, require_space
+from .policy import LoadPolicy, load_policy
 from .preflight import Preflight, preflight
 from .rows import data_sha256, in_training_order, manifest
 from .settings import TrainSettings
+from .sharding import whole_weights
 from .surroundings import quiet_libraries, refuse_missing_packages, trackers
+from .world import join_world, refuse_lone_process_with_many_gpus
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -57,44 +63,70 @@ def train_dpo(
     progress: Progress = silent,
     resume: bool = True,
     sealed: Sealed | None = None,
+    load: LoadPolicy = load_policy,
 ) -> Adapter:
     """Train a LoRA adapter on the pairs with TRL's DPOTrainer, and write it with its lineage to `folder`/adapter.
 
     The same pairs, settings and base give the same weights on the same machine, in whatever order the pairs come and
-    however often the process was killed in between. With `resume`, a finished adapter of the same training is returned
+    however often the process was killed in between, in one process or in several (`train/world.py`). With `resume`, a finished adapter of the same training is returned
     as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew.
 
     Sealed pairs are refused: those that are marked so, and those whose prompt is in the sealed set (`sealed`, or that
     of the run that `folder` lies in) or near to it.
 
+    `load` brings the model; several trainings on one base can share it (`train/sharing.py`).
+
     Raises:
         Problems: sealed pairs are among these, the preflight found the data unfit, or packages are missing.
-        UserError: a setting does not fit the model.
+        UserError: a setting does not fit the model, disk or memory are too small, or a loss is no number.
+        Interrupted: a signal asked to stop, and the training did so between two steps.
     """
+    world = join_world()
     refuse_missing_packages(settings)
-    refuse_sealed(pairs, sealed or find_sealed(folder))
+    refuse_lone_process_with_many_gpus()
     ordered, tokenizer = in_training_order(pairs), load_tokenizer(base.path)
-    checked = preflight(ordered, settings, tokenizer)
-    write_json(folder / "preflight.json", checked.as_json())
-    checked.require()
-    for warning in checked.warnings:
-        log.warning("%s", warning)
     identity = {
         "settings": settings.model_dump(mode="json"),
         "base_sha256": base.sha256,
         "data_sha256": data_sha256(ordered),
     }
-    if resume and same_record(folder / "adapter", identity):
+
+    def prepare() -> Preflight | None:
+        refuse_sealed(pairs, sealed or find_sealed(folder))
+        return _prepare(ordered, settings, tokenizer, folder, identity, resume)
+
+    checked = world.from_main(prepare)
+    if checked is None:
         log.info("%s is already trained on these pairs with these settings", folder / "adapter")
         return read_adapter(folder / "adapter")
+    tracking = trackers(settings, folder, identity) if world.main else nullcontext()
+    with quiet_libraries(), tracking, mishaps_told(folder, settings), stoppable() as stop:
+        return _train(ordered, settings, base, folder, tokenizer, checked, identity, load, progress, stop)
+
+
+def _prepare(
+    pairs: Sequence[PreferencePair],
+    settings: TrainSettings,
+    tokenizer: "PreTrainedTokenizerBase",
+    folder: Path,
+    identity: dict[str, Any],
+    resume: bool,
+) -> Preflight | None:
+    """Look at the data and make the folder ready; None if all of it is trained already."""
+    checked = preflight(pairs, settings, tokenizer)
+    write_json(folder / "preflight.json", checked.as_json())
+    checked.require()
+    for warning in checked.warnings:
+        log.warning("%s", warning)
+    if resume and same_record(folder / "adapter", identity):
+        return None
     if (folder / "adapter").exists():
         log.warning("%s is replaced", folder / "adapter")
         shutil.rmtree(folder / "adapter")
     if not resume:
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    write_json(folder / "data.json", manifest(ordered, checked.findings["dropped"]))
-    with quiet_libraries(), trackers(settings, folder, identity):
-        return _train(ordered, settings, base, folder, tokenizer, checked, identity, progress)
+    write_json(folder / "data.json", manifest(pairs, checked.findings["dropped"]))
+    return checked
 
 
 def _train(
@@ -105,15 +137,17 @@ def _train(
     tokenizer: "PreTrainedTokenizerBase",
     checked: Preflight,
     identity: dict[str, Any],
+    load: LoadPolicy,
     progress: Progress,
+    stop: Stop,
 ) -> Adapter:
     from .reference import cache_reference
     from .trainer import build_trainer
     from .watching import watch
 
-    checkpoints, metrics = folder / "checkpoints", folder / "metrics.jsonl"
+    world, checkpoints, metrics = join_world(), folder / "checkpoints", folder / "metrics.jsonl"
     trainer = build_trainer(
-        pairs, settings, base=base, tokenizer=tokenizer, checkpoints=checkpoints, longest=checked.longest
+        pairs, settings, base=base, tokenizer=tokenizer, checkpoints=checkpoints, longest=checked.longest, load=load
     )
     start, work = time.monotonic(), checked.kept * (1 + TRAIN_PASSES * settings.epochs)
 
@@ -126,11 +160,23 @@ def _train(
     cache_reference(trainer, settings.in_memory, reference)
 
     watch(trainer, metrics, identity, step)
-    from_checkpoint = last_whole(checkpoints, identity)
-    cut_metrics(metrics, step_of(from_checkpoint) if from_checkpoint else 0)
-    trained = _run(trainer, from_checkpoint, settings, checked.kept, start)
-    adapter = _save(trainer, settings, base, folder, identity, trained, checked.kept)
-    shutil.rmtree(checkpoints)
+    refuse_no_numbers(trainer, settings, world)
+    stop_between_steps(trainer, stop, world)
+
+    def go_on_from() -> Path | None:
+        require_space(trainer, folder)
+        last = last_whole(checkpoints, identity)
+        cut_metrics(metrics, step_of(last) if last else 0)
+        return last
+
+    from_checkpoint = world.from_main(go_on_from)
+    with stepping(stop):
+        trained = _run(trainer, from_checkpoint, settings, checked.kept, start)
+    stop.require_going_on(trainer.state.max_steps)
+    weights = whole_weights(trainer)
+    adapter = world.from_main(lambda: _save(trainer, weights, settings, base, folder, identity, trained, checked.kept))
+    if world.main:
+        shutil.rmtree(checkpoints)
     return adapter
 
 
@@ -148,6 +194,7 @@ def _run(
 
 def _save(
     trainer: "DPOTrainer",
+    weights: dict[str, Any] | None,
     settings: TrainSettings,
     base: ModelFolder,
     folder: Path,
@@ -157,7 +204,7 @@ def _save(
 ) -> Adapter:
     partial, final = folder / ".adapter.partial", folder / "adapter"
     shutil.rmtree(partial, ignore_errors=True)
-    trainer.model.save_pretrained(partial, save_embedding_layers=False)
+    trainer.model.save_pretrained(partial, state_dict=weights, save_embedding_layers=False)
     trainer.processing_class.save_pretrained(partial)
     (partial / "README.md").unlink(missing_ok=True)  # PEFT's blank card
     _name_base(partial / "adapter_config.json", base)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from ..collect import PreferencePair
 from ..models import ModelFolder
+from .checkpoints import KEPT
 from .completion_head import has_plain_head, score_responses_only
 from .policy import LoadPolicy, load_policy, lora_config
 from .rows import conversation_row, tokenise
 from .settings import TrainSettings
+from .sharding import ready_to_shard
+from .world import join_world, share_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -53,6 +56,7 @@ def build_trainer(
         if parameter.requires_grad:
             # TRL makes them bfloat16 on a quantised base, where a small step rounds away.
             parameter.data = parameter.data.to(torch.float32)
+    ready_to_shard(trainer)
     policy = trainer.model.get_base_model()
     if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
         score_responses_only(policy)
@@ -63,6 +67,7 @@ def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
     import torch
     from trl import DPOConfig
 
+    share = share_of(settings.batch_size, settings.micro_batch_size, join_world().size)
     return DPOConfig(
         output_dir=str(checkpoints),
         loss_type=list(settings.loss_type),
@@ -78,16 +83,17 @@ def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.in_memory,
-        gradient_accumulation_steps=settings.batch_size // settings.in_memory,
+        per_device_train_batch_size=share.pairs,
+        gradient_accumulation_steps=share.batches,
         max_length=settings.max_length,
         activation_checkpointing=settings.gradient_checkpointing,
         seed=settings.seed,
         save_strategy="steps",
         save_steps=settings.save_every,
-        save_total_limit=2,
+        save_total_limit=KEPT,
         logging_strategy="steps",
         logging_steps=1,
+        logging_nan_inf_filter=False,  # it would show the last number in place of one that is none
         report_to=list(settings.report_to),
         disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(),
