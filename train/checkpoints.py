@@ -14,6 +14,15 @@ MARK = "prefloop.json"
 """Written into a checkpoint last, with the identity of its training: without it, a kill tore the checkpoint."""
 
 
+KEPT = 2
+"""Checkpoints that are kept; while one is written there is one more."""
+
+
+def whole(checkpoint: Path) -> bool:
+    """Whether all of it was written."""
+    return (checkpoint / MARK).exists()
+
+
 def mark_whole(checkpoint: Path, identity: dict[str, Any]) -> None:
     """Say that everything of this checkpoint is on disk."""
     for path in checkpoint.rglob("*"):
