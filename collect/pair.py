@@ -8,6 +8,8 @@ from pydantic import ConfigDict
 from .item import Message, content_hash, prompt_rows
 
 PairKind = Literal["vote", "edit_over_chosen", "edit_over_rejected"]
+TIE: Literal["tie"] = "tie"
+"""The kind of a row whose two answers were judged equally good: no preference, and kept apart from those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,13 @@ class PreferencePair:
     """The share of the item's counted votes that agree with this order, in (0, 1]; 1 for an edit."""
     item_id: str
     vote_ids: tuple[str, ...]
-    kind: PairKind = "vote"
+    kind: PairKind | Literal["tie"] = "vote"
     tags: tuple[str, ...] = ()
     sealed: bool = False
     """Set apart for evaluation: refused wherever pairs are trained on or given away for training."""
+    preferred: float | None = None
+    """The share of the counted votes that prefer `chosen`, those for neither answer counting half, in [0.5, 1]; of an
+    aggregating model its posterior likewise. None where a source gives only a weight."""
 
     @property
     def id(self) -> str:

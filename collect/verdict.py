@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Literal
 
 from .item import Item, response
-from .pair import PreferencePair
+from .pair import TIE, PairKind, PreferencePair
 from .policy import PairSettings
 from .sides import other
 from .vote import Choice, Vote
 
 Outcome = Choice | Literal["undecided", "unvoted"]
+GOLD = "gold item"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Verdict:
     """The counted votes; after an adjudication, the adjudicator's."""
     overruled: "Verdict | None" = None
     """What the annotators' own votes added up to, where an adjudicator has decided."""
+    preferred: float = 0.5
+    """The share of the counted votes for A or B as the outcome says, votes for neither counting half; of a model its
+    posterior likewise. 0.5 where neither is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ class Pairs:
     edits_left_out: tuple[str, ...]
     """Ids of votes whose edit did not become a pair: the item gave none, or the edit changes nothing."""
     adjudicated: tuple[Adjudicated, ...] = ()
+    ties: tuple[PreferencePair, ...] = ()
+    """Rows of kind `tie`: items whose answers were judged equally good, candidate A in the place of `chosen`."""
+    ties_left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Why an item with the outcome `tie` gave no such row, with the items' ids."""
 
 
 def verdict(item_id: str, votes: Sequence[Vote], *, min_margin: int = 1) -> Verdict:
@@ -67,7 +75,8 @@ def verdict(item_id: str, votes: Sequence[Vote], *, min_margin: int = 1) -> Verd
     ranked = Counter(vote.choice for vote in counted).most_common()
     (first, most), second = ranked[0], ranked[1][1] if len(ranked) > 1 else 0
     outcome: Outcome = first if first is not None and most - second >= min_margin else "undecided"
-    return Verdict(item_id, outcome, most / len(counted), counted)
+    shares = {str(choice): count / len(counted) for choice, count in ranked}
+    return Verdict(item_id, outcome, most / len(counted), counted, preferred=_preferred(outcome, shares))
 
 
 def verdicts(
@@ -101,7 +110,9 @@ def make_pairs(
 
     A or B gives `chosen > rejected`; each edit of the chosen answer gives `edit > chosen` and `edit > rejected` besides
     (Llama 3's order, arXiv:2407.21783). Ties, both-bad, undecided and unvoted items give none, nor do items that the
-    policy turns away or whose two answers differ in white space only; all are counted.
+    policy turns away or whose two answers differ in white space only; all are counted. Ties are rows of their own
+    (`Pairs.ties`), for losses that know what a tie is; both-bad items are not among them, since two bad answers need
+    not be equally bad.
 
     Args:
         items: All items; of rankings, those of `pairwise`.
@@ -114,7 +125,7 @@ def make_pairs(
     pairs: list[PreferencePair] = []
     left_out: dict[str, list[str]] = {}
     for item, decided in zip(items, found, strict=True):
-        reason = "gold item" if item.id in gold else _turned_away(item, decided, policy)
+        reason = GOLD if item.id in gold else _turned_away(item, decided, policy)
         made = [] if reason else [pair for pair in _pairs(item, decided) if pair.kind in policy.kinds]
         pairs += made
         if not made:
@@ -128,6 +139,7 @@ def make_pairs(
         len(used),
         tuple(vote_id for vote_id in edits if vote_id not in used),
         tuple(_adjudicated(decided, decided.overruled) for decided in found if decided.overruled),
+        *_ties(items, found, policy, gold),
     )
 
 
@@ -152,7 +164,14 @@ def _posterior(votes: Sequence[Vote], policy: PairSettings) -> Mapping[str, Mapp
 def _weighed(plain: Verdict, posterior: Mapping[str, float]) -> Verdict:
     (first, most), *rest = sorted(posterior.items(), key=lambda row: -row[1])
     tied = bool(rest) and most - rest[0][1] < 1e-9
-    return Verdict(plain.item_id, "undecided" if tied else first, most, plain.votes)  # type: ignore[arg-type]
+    outcome: Outcome = "undecided" if tied else first  # type: ignore[assignment]
+    return Verdict(plain.item_id, outcome, most, plain.votes, preferred=_preferred(outcome, posterior))
+
+
+def _preferred(outcome: Outcome, shares: Mapping[str, float]) -> float:
+    if outcome not in ("A", "B"):
+        return 0.5
+    return (1 + shares.get(outcome, 0.0) - shares.get(other(outcome), 0.0)) / 2
 
 
 def _adjudicated(final: Verdict, own: Verdict) -> Adjudicated:
@@ -173,6 +192,33 @@ def _turned_away(item: Item, found: Verdict, policy: PairSettings) -> str | None
     return None
 
 
+def _ties(
+    items: Sequence[Item], found: Sequence[Verdict], policy: PairSettings, gold: Collection[str]
+) -> tuple[tuple[PreferencePair, ...], dict[str, tuple[str, ...]]]:
+    """Return the tied rows, and why tied items gave none."""
+    rows, left_out = [], dict[str, list[str]]()
+    for item, decided in zip(items, found, strict=True):
+        if decided.outcome != TIE:
+            continue
+        if reason := _no_tie(item, decided, policy, gold):
+            left_out.setdefault(reason, []).append(item.id)
+        else:
+            ids = tuple(vote.id for vote in decided.votes)
+            texts = (item.response_a, item.response_b)
+            rows.append(
+                PreferencePair(item.prompt, *texts, decided.probability, item.id, ids, TIE, item.tags, preferred=0.5)
+            )
+    return tuple(rows), {reason: tuple(ids) for reason, ids in left_out.items()}
+
+
+def _no_tie(item: Item, found: Verdict, policy: PairSettings, gold: Collection[str]) -> str | None:
+    if item.id in gold:
+        return GOLD
+    if same_text(item.response_a, item.response_b):
+        return "same text"
+    return "below min_probability" if found.probability < policy.min_probability else None
+
+
 def _strength(found: Verdict) -> float:
     given = [vote.strength for vote in found.votes if vote.choice == found.outcome and vote.strength is not None]
     return sum(given) / len(given) if given else 0.0
@@ -183,13 +229,16 @@ def _pairs(item: Item, found: Verdict) -> list[PreferencePair]:
         return []
     chosen, rejected = response(item, found.outcome), response(item, other(found.outcome))
 
-    def pair(better: str, worse: str, weight: float, votes: Sequence[Vote], kind: str) -> PreferencePair:
+    def pair(better: str, worse: str, votes: Sequence[Vote], kind: PairKind, weight: float, preferred: float) -> None:
         ids = tuple(vote.id for vote in votes)
-        return PreferencePair(item.prompt, better, worse, weight, item.id, ids, kind, item.tags)  # type: ignore[arg-type]
+        pairs.append(
+            PreferencePair(item.prompt, better, worse, weight, item.id, ids, kind, item.tags, preferred=preferred)
+        )
 
-    pairs = [pair(chosen, rejected, found.probability, found.votes, "vote")]
+    pairs: list[PreferencePair] = []
+    pair(chosen, rejected, found.votes, "vote", found.probability, found.preferred)
     for vote in found.votes:
         if vote.edit and vote.choice == found.outcome and not any(same_text(vote.edit, x) for x in (chosen, rejected)):
-            pairs.append(pair(vote.edit, chosen, 1.0, [vote], "edit_over_chosen"))
-            pairs.append(pair(vote.edit, rejected, 1.0, [vote], "edit_over_rejected"))
+            pair(vote.edit, chosen, [vote], "edit_over_chosen", 1.0, 1.0)
+            pair(vote.edit, rejected, [vote], "edit_over_rejected", 1.0, 1.0)
     return pairs

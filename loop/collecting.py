@@ -34,7 +34,7 @@ from ..errors import UserError
 from ..home import home
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, timed, write_json
-from .decontaminating import clean_items, clean_pairs
+from .decontaminating import clean_items, clean_pairs, clean_ties
 from .folder import collected_file, read_run_items, side_key
 from .judging import adjudications, gold_answers, pull_adjudications
 from .privacy import look_for_personal
@@ -51,6 +51,8 @@ class Collected:
     agreement: Agreement
     training: tuple[PreferencePair, ...]
     sealed: tuple[PreferencePair, ...]
+    ties: tuple[PreferencePair, ...]
+    """Training's tied rows; those with sealed prompts stay among the votes."""
 
 
 def connect(run: Run) -> Argilla:
@@ -183,10 +185,12 @@ def keep(
     write_rows(collected_file(run, "votes.jsonl"), pulled.votes)  # they are safe whatever becomes of the pairs
     training, held_out = split_pairs(pairs.pairs, sealed)
     training = clean_pairs(run, recipe, training, sealed)
+    ties = clean_ties(run, recipe, split_pairs(pairs.ties, sealed)[0], sealed)
     look_for_personal(run, recipe, "votes", vote_texts([*pulled.votes, *adjudications(run)]))
     agreed = agreement(votes, clusters=originals(items))
-    collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out))
+    collected = Collected(pulled, pairs, agreed, tuple(training), tuple(held_out), tuple(ties))
     write_rows(collected_file(run, "pairs.jsonl"), training)
+    write_rows(collected_file(run, "ties.jsonl"), ties)
     write_rows(collected_file(run, "sealed_pairs.jsonl"), held_out)
     summary = collection_summary(collected, sealed, queue=queue, protocol=protocol)
     summary |= {"policy": recipe.collect.pairs.model_dump(mode="json")}
@@ -209,6 +213,11 @@ def collection_summary(collected: Collected, sealed: Sealed, *, queue: str, prot
         "foreign": list(collected.pulled.foreign),
         "outcomes": collected.pairs.outcomes,
         "left_out": {reason: list(ids) for reason, ids in collected.pairs.left_out.items()},
+        "ties": {
+            "training": len(collected.ties),
+            "sealed or near": len(collected.pairs.ties) - len(collected.ties),
+            "left_out": {reason: list(ids) for reason, ids in collected.pairs.ties_left_out.items()},
+        },
         "edits": collected.pairs.edits,
         "edits_left_out": list(collected.pairs.edits_left_out),
         "sealed_prompts": len(sealed.prompt_ids),

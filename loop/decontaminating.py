@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from ..collect import Item, PreferencePair, Sealed, read_pairs, read_sealed, refuse_sealed
 from ..collect.item import content_hash
+from ..collect.pair import TIE
 from ..collect.sealing.contamination import Overlap, Text, holding_sealed, item_texts, overlaps, pair_texts
 from ..collect.sealing.evaluation_texts import EvaluationText, read_evaluation_texts
 from ..errors import Problems, UserError
@@ -47,19 +48,52 @@ def clean_pairs(
     return _clean(run, recipe, "pairs", pairs, pair_texts, sealed, progress)
 
 
+def clean_ties(
+    run: Run, recipe: Recipe, ties: Sequence[PreferencePair], sealed: Sealed, progress: Progress = silent
+) -> list[PreferencePair]:
+    """Return the tied rows that may be trained on. Raises as `clean_items`."""
+    return _clean(run, recipe, "ties", ties, pair_texts, sealed, progress)
+
+
+def training_rows(run: Run, recipe: Recipe, progress: Progress = silent) -> list[PreferencePair]:
+    """Return what a training reads: the pairs, and the tied rows where its loss knows what a tie is.
+
+    Raises as `training_pairs`.
+    """
+    pairs = training_pairs(run, recipe, progress)
+    return pairs if recipe.train.votes.ties == "drop" else [*pairs, *training_ties(run, recipe, progress)]
+
+
+def training_ties(run: Run, recipe: Recipe, progress: Progress = silent) -> list[PreferencePair]:
+    """Return the tied rows, looked at as `training_pairs` looks at pairs. Raises likewise."""
+    path = collected_file(run, "ties.jsonl")
+    if not path.exists():
+        raise UserError(f"{path} is not there, but train.votes.ties asks for ties; `prefloop collect pull` writes it")
+    ties, sealed = read_pairs(path), read_sealed(collected_file(run, "sealed.json"))
+    _refuse_strays(path, [row.id for row in ties if row.kind != TIE], "preferences among the ties")
+    refuse_sealed(ties, sealed)
+    return clean_ties(run, recipe, ties, sealed, progress)
+
+
 def training_pairs(run: Run, recipe: Recipe, progress: Progress = silent) -> list[PreferencePair]:
     """Return the pairs to train on or to give away, looked at once more: the file may not be as a pull wrote it.
 
     Raises:
-        UserError: there was no pull yet.
+        UserError: there was no pull yet, or ties stand among the pairs.
         Problems: pairs that are sealed, near a sealed prompt, or stand in the evaluation data.
     """
     path = collected_file(run, "pairs.jsonl")
     if not path.exists():
         raise UserError(f"{run.folder} has no pairs yet; `prefloop collect pull` comes first")
     pairs, sealed = read_pairs(path), read_sealed(collected_file(run, "sealed.json"))
+    _refuse_strays(path, [row.id for row in pairs if row.kind == TIE], "ties among the preferences")
     refuse_sealed(pairs, sealed)
     return clean_pairs(run, recipe, pairs, sealed, progress)
+
+
+def _refuse_strays(path: Path, ids: Sequence[str], what: str) -> None:
+    if ids:
+        raise UserError(f"{path} has {len(ids)} {what} ({', '.join(ids[:SHOWN])}); `prefloop collect pull` mends it")
 
 
 def _clean(

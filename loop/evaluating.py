@@ -9,7 +9,7 @@ from ..collect.item import content_hash
 from ..errors import UserError
 from ..recipe import Recipe, resolved
 from ..runs import Progress, Run, read_json, read_lines, silent, timed
-from .decontaminating import training_pairs
+from .decontaminating import training_rows
 from .folder import base_model, collected_file, read_run_items, run_adapter
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Relea
             adapter=run_adapter(run),
             collection=read_json(collected_file(run, "summary.json")),
             items=read_run_items(run),
-            training=training_pairs(run, recipe),
+            training=training_rows(run, recipe),
             sealed=read_pairs(collected_file(run, "sealed_pairs.jsonl")),
             report=report,
         )

@@ -1,14 +1,35 @@
 """Training on the pairs that a pull has made."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..collect import PreferencePair, originals, pairwise, read_sealed, read_votes
 from ..recipe import Recipe
 from ..runs import Progress, Run, silent, timed
-from .decontaminating import training_pairs
-from .folder import base_model
+from .decontaminating import training_rows
+from .folder import base_model, collected_file, read_run_items
+from .judging import gold_answers
 
 if TYPE_CHECKING:
-    from ..train import Adapter, Preflight
+    from ..train import Adapter, Preflight, TrainSettings
+
+
+def measured_settings(run: Run, recipe: Recipe, pairs: Sequence[PreferencePair]) -> "TrainSettings":
+    """Return the recipe's settings with what they leave to the run's votes: those on items that may be trained on.
+
+    Raises:
+        UserError: they say too little, or are as good as a coin's.
+    """
+    from ..train import measured
+    from ..train.votes import unmeasured
+
+    if not unmeasured(recipe.train):
+        return recipe.train
+    gold, sealed = set(gold_answers(recipe.collect)), read_sealed(collected_file(run, "sealed.json"))
+    items = [item for item in read_run_items(run) if sealed.side(item) == "training" and item.id not in gold]
+    ours = {item.id for item in items}
+    votes = [vote for vote in read_votes(collected_file(run, "votes.jsonl")) if vote.item_id in ours]
+    return measured(recipe.train, pairs, pairwise(items, votes)[1], originals(items))
 
 
 def check_training(run: Run, recipe: Recipe) -> "Preflight":
@@ -16,7 +37,8 @@ def check_training(run: Run, recipe: Recipe) -> "Preflight":
     from ..models import load_tokenizer
     from ..train import preflight
 
-    return preflight(training_pairs(run, recipe), recipe.train, load_tokenizer(base_model(recipe).path))
+    pairs = training_rows(run, recipe)
+    return preflight(pairs, measured_settings(run, recipe, pairs), load_tokenizer(base_model(recipe).path))
 
 
 def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Adapter":
@@ -24,8 +46,8 @@ def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Ada
     from ..train import train_dpo
 
     with timed(run, "train") as summary:
-        pairs = training_pairs(run, recipe)  # first: without them no model need be fetched
-        base = base_model(recipe)
-        adapter = train_dpo(pairs, recipe.train, base=base, folder=run.folder / "train", progress=progress)
+        pairs = training_rows(run, recipe)  # first: without them no model need be fetched
+        settings, base = measured_settings(run, recipe, pairs), base_model(recipe)
+        adapter = train_dpo(pairs, settings, base=base, folder=run.folder / "train", progress=progress)
         summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
     return adapter

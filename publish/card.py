@@ -9,7 +9,9 @@ from typing import Any
 
 from .. import __version__
 from ..collect import Item
+from ..collect.pair import TIE
 from ..evaluate.report import Comparison, Estimate, Report
+from ..train.votes import vote_facts
 from .evidence import Evidence
 from .settings import PublishSettings
 from .snippet import load_merged, load_with_peft
@@ -146,7 +148,7 @@ def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
         "confidence": f"{confidence:.0%}",
         "methods": sorted({re.sub(r"\d+ ", "", method) for method in _methods(report)}),
         "limits": settings.limits,
-        "training_pairs": len(evidence.training),
+        "training_pairs": sum(pair.kind != TIE for pair in evidence.training),
         "sealed_pairs": len(evidence.sealed),
         "training_lines": list(_training_lines(evidence)),
         "training_settings": [(key, _setting(value)) for key, value in recipe["train"].items() if value is not None],
@@ -205,6 +207,8 @@ def _training_lines(evidence: Evidence) -> Iterator[str]:
     given = len(evidence.training)
     refused = f" of {given}; the training's look at the data refused the others" if adapter.pairs != given else ""
     yield f"{adapter.pairs} pairs{refused}; {adapter.steps} optimiser steps"
+    if votes := vote_facts(evidence.training, adapter.settings).rows:
+        yield "what the loss made of the votes: " + "; ".join(f"{name} {value}" for name, value in votes)
     yield f"{adapter.seconds / 60:.1f} minutes of wall-clock time, {adapter.pairs_per_second} pairs a second"
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in adapter.metrics.items() if name in SHOWN_METRICS)
     yield f"means over the last epoch, on the training pairs themselves and so no evidence of quality: {metrics}"
@@ -212,4 +216,6 @@ def _training_lines(evidence: Evidence) -> Iterator[str]:
 
 
 def _setting(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_setting(inner)}" for key, inner in value.items() if inner is not None) or "none"
     return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)

@@ -106,7 +106,7 @@ def _refuse_mismatch(evidence: Evidence) -> None:
             f"{adapter.path} was trained on another base ({adapter.base_sha256[:12]}) than {evidence.base.name} "
             f"({evidence.base.sha256[:12]})"
         )
-    if adapter.data_sha256 != data_sha256(evidence.training):
+    if adapter.data_sha256 != data_sha256(evidence.training, adapter.settings):
         raise UserError(f"{adapter.path} was trained on other pairs than these; train again")
     held_out = {pair.prompt_id for pair in evidence.sealed}
     leaked = [pair.id for pair in evidence.training if pair.prompt_id in held_out]

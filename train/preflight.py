@@ -6,10 +6,12 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
+from ..collect.pair import TIE
 from ..errors import Problems
 from .findings import Row, find, is_renderable, judge, row_of
 from .sanity import odd_settings
 from .settings import TrainSettings
+from .votes import vote_facts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,7 +48,9 @@ class Preflight:
     tokens: int
     """Of one epoch, after truncation, each prompt counted once for each of its two responses."""
     chosen_longer: float
-    """The share of pairs whose chosen response has more tokens than the rejected one; ties count half."""
+    """The share of pairs whose chosen response has more tokens than the rejected one; equal lengths count half."""
+    votes: tuple[tuple[str, str], ...]
+    """What the loss makes of the votes, as (name, value) rows; none where it reads no votes."""
     example_context: str
     """The first pair as the model reads it, up to where scoring starts."""
     example_chosen: str
@@ -67,6 +71,7 @@ class Preflight:
             *found,
             *((f"{part} tokens", f"{n.smallest} to {n.largest}, median {n.median:g}") for part, n in lengths),
             ("chosen is longer", f"{self.chosen_longer:.0%}"),
+            *self.votes,
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -109,11 +114,12 @@ def preflight(
     if not tokenizer.chat_template:
         raise Problems(settings.base_model, ["has no chat template, so conversations can't be rendered for it"])
     rows = [row_of(pair, tokenizer, settings.max_length) for pair in pairs if is_renderable(pair)]
+    said = vote_facts(pairs, settings)
     kept = [row for row in rows if len(row.tokens.prompt) < settings.max_length]
     findings = find(pairs, rows, settings.max_length, tokenizer)
     problems, warnings = judge(findings, len(pairs), settings.preflight)
     context, chosen, rejected = _example(kept, tokenizer)
-    longer = _chosen_longer(rows)
+    longer = _chosen_longer([row for row in rows if row.pair.kind != TIE])
     return Preflight(
         pairs=len(pairs),
         kept=len(kept),
@@ -125,6 +131,7 @@ def preflight(
         longest=max((len(row.tokens.prompt) + max(len(row.chosen), len(row.rejected)) for row in kept), default=0),
         tokens=sum(2 * len(row.tokens.prompt) + len(row.chosen) + len(row.rejected) for row in kept),
         chosen_longer=longer,
+        votes=said.rows,
         example_context=context,
         example_chosen=chosen,
         example_rejected=rejected,
@@ -132,6 +139,7 @@ def preflight(
         warnings=(
             *warnings,
             *_length_bias(longer, len(pairs)),
+            *said.warnings,
             *odd_settings(settings, len(kept)),
             *tokenizer_warnings,
         ),

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
+from .votes import loss_row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+    from .settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +57,27 @@ def tokenise(pair: PreferencePair, tokenizer: "PreTrainedTokenizerBase") -> Toke
     return Tokens(pair.id, prompt[:shared], chosen[shared:], rejected[shared:], len(prompt) - shared)
 
 
-def data_sha256(pairs: Sequence[PreferencePair]) -> str:
-    """Return the SHA-256 of what the pairs say (prompt, chosen, rejected), whatever their order."""
-    rows = sorted(json.dumps(conversation_row(pair), ensure_ascii=False, sort_keys=True) for pair in pairs)
+def training_row(pair: PreferencePair, settings: "TrainSettings | None" = None) -> dict[str, Any]:
+    """Return all that a training reads of the pair: the conversation, and its votes where the loss reads them."""
+    return conversation_row(pair) | (loss_row(pair, settings) if settings else {})
+
+
+def data_sha256(pairs: Sequence[PreferencePair], settings: "TrainSettings | None" = None) -> str:
+    """Return the SHA-256 of what a training reads of the pairs (`training_row`), whatever their order."""
+    rows = sorted(json.dumps(training_row(pair, settings), ensure_ascii=False, sort_keys=True) for pair in pairs)
     return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def manifest(pairs: Sequence[PreferencePair], dropped: Sequence[str]) -> dict[str, Any]:
+def manifest(
+    pairs: Sequence[PreferencePair], dropped: Sequence[str], settings: "TrainSettings | None" = None
+) -> dict[str, Any]:
     """Return what went into a training: every pair's id in order, the hash of the contents, the counts.
 
     `dropped` are the ids of pairs that are in the data but too long to be trained on.
     """
     ordered = in_training_order(pairs)
     return {
-        "sha256": data_sha256(ordered),
+        "sha256": data_sha256(ordered, settings),
         "pairs": len(ordered),
         "prompts": len({pair.prompt_id for pair in ordered}),
         "votes": len({vote for pair in ordered for vote in pair.vote_ids}),

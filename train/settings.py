@@ -6,6 +6,8 @@ from pydantic import BaseModel, Field, model_validator
 
 from ..models import SMALL_MODEL
 from .findings import PreflightSettings
+from .held_out import HeldOutSettings
+from .votes import SMOOTHED, VoteSettings, vote_problem
 
 Loss = Literal[
     "sigmoid",
@@ -35,8 +37,6 @@ LARGEST_SUMMED_BETA = 2.0
 """Above it a loss on summed log-probabilities is flat after less than half a nat: somebody meant a mean per token."""
 SORTED = {"aot", "aot_unpaired"}
 """Losses that sort the log-ratios of the pairs in memory at once, and so need more than one."""
-SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
-"""The losses that read `label_smoothing`; TRL ignores it for all others."""
 
 
 class TrainSettings(BaseModel, extra="forbid", frozen=True):
@@ -53,7 +53,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     beta: float = Field(0.1, gt=0)
     """How strongly the model is held to the reference: 0.05 to 0.5, for length-normalised losses about 2 to 10."""
     label_smoothing: float = Field(0.0, ge=0, lt=0.5)
-    """The share of wrong labels assumed by robust, exo_pair and aot losses; no other loss reads it."""
+    """The share of wrong labels assumed by robust, exo_pair and aot losses, and by `votes.targets: smoothed`."""
     ld_alpha: float | None = Field(None, ge=0, le=1)
     """LD-DPO (arXiv 2409.06411): what the tokens beyond the shorter answer's length count; 1 or None is plain DPO."""
     learning_rate: float = Field(5e-5, gt=0)
@@ -100,6 +100,10 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """Steps between two checkpoints, from which a killed run resumes."""
     report_to: tuple[Tracker, ...] = ()
     """Trackers that get the metrics beside the run folder's own `metrics.jsonl`."""
+    held_out: HeldOutSettings = HeldOutSettings()
+    """Which pairs the training is watched by instead of trained on, and when it stops for them."""
+    votes: VoteSettings = VoteSettings()
+    """What the loss makes of the votes behind a pair; by default nothing."""
     preflight: PreflightSettings = PreflightSettings()
     """From which share of the pairs on a finding of the preflight stops the run."""
 
@@ -149,12 +153,13 @@ def _beta(settings: TrainSettings) -> str | None:
 
 
 def _smoothing(settings: TrainSettings) -> str | None:
-    if settings.label_smoothing and not SMOOTHED & set(settings.loss_type):
+    measured = settings.votes.targets == "smoothed"
+    if settings.label_smoothing and not measured and not SMOOTHED & set(settings.loss_type):
         return (
             f"label_smoothing {settings.label_smoothing} has no effect on {', '.join(settings.loss_type)}; "
-            "take loss_type robust, or leave it out"
+            "take loss_type robust or votes.targets smoothed, or leave it out"
         )
-    if "exo_pair" in settings.loss_type and not settings.label_smoothing:
+    if "exo_pair" in settings.loss_type and not settings.label_smoothing and not measured:
         return "exo_pair needs a label_smoothing above 0; its paper takes 0.001"
     return None
 
@@ -210,4 +215,4 @@ def _whole(settings: TrainSettings) -> str | None:
 
 ADAPTER_ONLY = ("lora_rank", "lora_alpha", "use_rslora", "use_dora", "target_modules", "quantization")
 """Settings of an adapter or of the frozen base under it."""
-CHECKS = (_losses, _beta, _smoothing, _schedule, _length, _sorting, _batch, _head, _whole)
+CHECKS = (_losses, _beta, _smoothing, _schedule, _length, _sorting, _batch, _head, _whole, vote_problem)

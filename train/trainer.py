@@ -1,4 +1,4 @@
-"""TRL's DPOTrainer, set up. Nothing of it is subclassed."""
+"""TRL's DPOTrainer, set up. Nothing of it is subclassed but the last step of its loss, where votes are read."""
 
 import logging
 from collections.abc import Sequence
@@ -9,10 +9,12 @@ from ..collect import PreferencePair
 from ..models import ModelFolder
 from .checkpoints import KEPT
 from .completion_head import has_plain_head, score_responses_only
-from .policy import LoadPolicy, load_policy, lora_config
-from .rows import conversation_row, tokenise
+from .objective import vote_trainer
+from .policy import LoadPolicy, load_policy, lora_config, no_reference
+from .rows import tokenise, training_row
 from .settings import TrainSettings
-from .sharding import ready_to_shard
+from .sharding import allow_fsdp_on_cpus, ready_to_shard
+from .votes import reads_votes
 from .world import join_world, share_of
 
 if TYPE_CHECKING:
@@ -40,16 +42,19 @@ def build_trainer(
     import torch
     from datasets import Dataset
     from transformers import PrinterCallback
-    from trl import DPOTrainer
 
+    arguments = _arguments(settings, checkpoints)
+    allow_fsdp_on_cpus(arguments)
     model = load(base, settings, longest)
-    trainer = DPOTrainer(
+    trainer = _trainer_class(settings)(
         model,
-        args=_arguments(settings, checkpoints),
-        train_dataset=Dataset.from_list([conversation_row(pair) for pair in pairs]),
+        args=arguments,
+        train_dataset=Dataset.from_list([training_row(pair, settings) for pair in pairs]),
         processing_class=tokenizer,
-        peft_config=lora_config(model, settings),
+        ref_model=None if settings.use_peft else no_reference(),
+        peft_config=lora_config(model, settings) if settings.use_peft else None,
     )
+    trainer.ref_model = None
     trainer.remove_callback(PrinterCallback)
     _refuse_other_tokens(trainer, pairs, tokenizer, settings.max_length)
     for parameter in trainer.model.parameters():
@@ -57,10 +62,16 @@ def build_trainer(
             # TRL makes them bfloat16 on a quantised base, where a small step rounds away.
             parameter.data = parameter.data.to(torch.float32)
     ready_to_shard(trainer)
-    policy = trainer.model.get_base_model()
+    policy = trainer.model.get_base_model() if settings.use_peft else trainer.model
     if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
         score_responses_only(policy)
     return trainer
+
+
+def _trainer_class(settings: TrainSettings) -> type["DPOTrainer"]:
+    from trl import DPOTrainer
+
+    return vote_trainer(settings.votes) if reads_votes(settings) else DPOTrainer
 
 
 def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
