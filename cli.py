@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import checking, collect, init, quality, queues, sampling, server, sources
+from .commands import checking, collect, init, quality, queues, recipe, sampling, server, sources, sweep
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
 from .console import facts, log_to_stderr, progress_bar, result, result_json, say, table
 from .errors import UserError
@@ -28,6 +28,8 @@ collect.app.add_typer(queues.app)
 collect.app.add_typer(sampling.app)
 collect.app.add_typer(sources.app)
 app.command("init")(init.init)
+app.command("sweep")(sweep.sweep)
+app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
 

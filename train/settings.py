@@ -27,7 +27,7 @@ Loss = Literal[
     "sft",
 ]
 Scheduler = Literal["linear", "cosine", "cosine_with_min_lr", "constant_with_warmup"]
-Optimizer = Literal["adamw_torch_fused", "adamw_torch", "paged_adamw_32bit", "paged_adamw_8bit", "rmsprop"]
+Optimizer = Literal["adamw_torch_fused", "adamw_torch", "paged_adamw_32bit"]
 Tracker = Literal["wandb", "tensorboard", "trackio"]
 
 LENGTH_NORMALISED = {"ipo", "sigmoid_norm"}
@@ -65,7 +65,9 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     warmup: float = Field(0.1, ge=0, lt=1)
     """The share of the steps in which the learning rate rises to its peak."""
     optim: Optimizer = "adamw_torch_fused"
-    """transformers' names. The paged ones page their states out of GPU memory; without a GPU they are plain AdamW."""
+    """transformers' names. The paged one moves its states out of a full GPU; without a GPU it is plain AdamW."""
+    adam_beta2: float = Field(0.999, gt=0, lt=1)
+    """How slowly AdamW forgets the size of past gradients."""
     weight_decay: float = Field(0.0, ge=0)
     """How much of a weight an optimiser step takes away, times the learning rate."""
     max_grad_norm: float = Field(1.0, ge=0)

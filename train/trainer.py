@@ -91,6 +91,7 @@ def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
         lr_scheduler_kwargs=None if settings.min_lr_rate is None else {"min_lr_rate": settings.min_lr_rate},
         warmup_steps=settings.warmup,  # below 1 it is a share of all steps
         optim=_optimizer(settings),
+        adam_beta2=settings.adam_beta2,
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         num_train_epochs=settings.epochs,

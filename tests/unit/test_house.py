@@ -25,6 +25,8 @@ ORDER = [
     "evaluate",
     "publish",
     "recipe",
+    "published",
+    "translate",
     "loop",
     "doctor",
     "console",
