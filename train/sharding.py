@@ -1,13 +1,13 @@
 """What a training needs where a model is split among processes: FSDP2 and DeepSpeed ZeRO-3."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
 
 if TYPE_CHECKING:
     import torch
-    from trl import DPOTrainer
+    from trl import DPOConfig, DPOTrainer
 
 
 def fsdp_asked() -> bool:
@@ -36,18 +36,16 @@ def refuse_unfit_sharding() -> None:
         )
 
 
-def allow_fsdp_on_cpus(state: Any) -> None:
+def allow_fsdp_on_cpus(arguments: "DPOConfig") -> None:
     """Let accelerate shard on CPUs, so that a sharded training can be rehearsed without a GPU.
 
     accelerate 1.15 looks for FSDP only where it counts several accelerators, and else ignores it without a word.
     PyTorch's own FSDP2 works on CPUs.
-
-    Args:
-        state: accelerate's PartialState.
     """
     from accelerate.utils import DistributedType
 
-    state.distributed_type = DistributedType.MULTI_GPU
+    if fsdp_asked() and arguments.distributed_state.distributed_type is DistributedType.MULTI_CPU:
+        arguments.distributed_state.distributed_type = DistributedType.MULTI_GPU
 
 
 def ready_to_shard(trainer: "DPOTrainer") -> None:

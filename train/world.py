@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..errors import Interrupted, UserError
-from .sharding import allow_fsdp_on_cpus, fsdp_asked, refuse_unfit_sharding
+from .sharding import refuse_unfit_sharding
 
 T = TypeVar("T")
 
@@ -106,8 +106,6 @@ def _join(size: int) -> World:
 
     refuse_unfit_sharding()
     state = PartialState(cpu=not torch.cuda.is_available())
-    if state.device.type == "cpu" and fsdp_asked():
-        allow_fsdp_on_cpus(state)
     return World(state.process_index, state.num_processes, dist.new_group(backend="gloo", timeout=PATIENCE))
 
 
