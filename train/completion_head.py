@@ -38,6 +38,7 @@ def score_responses_only(model: "PreTrainedModel") -> None:
     The result has TRL's fields for DPO (log_probs, entropy, mean_logits, is_top1), each of shape
     (sequences, tokens - 1) and zero where the label is -100.
     """
+    import torch
     from trl.trainer.utils import FusedCausalLMOutput
 
     trl_forward = model.forward
@@ -50,11 +51,13 @@ def score_responses_only(model: "PreTrainedModel") -> None:
         labels = labels[:, 1:]
         scored = labels != -100
         weight = model.get_output_embeddings().weight
+        if torch.is_autocast_enabled("cpu"):
+            weight = weight.to(torch.get_autocast_dtype("cpu"))  # where all weights are trained they are float32
         values = score(hidden[scored].to(weight.dtype), weight, labels[scored])
         spread = [value.new_zeros(scored.shape).masked_scatter(scored, value) for value in values]
         names = ("log_probs", "entropy", "mean_logits", "is_top1")
         loss = -values[0].sum() / scored.sum().clamp(min=1)
-        return FusedCausalLMOutput(loss=loss, **dict(zip(names, spread, strict=True)))
+        return FusedCausalLMOutput(loss=loss, label_mask=scored, **dict(zip(names, spread, strict=True)))
 
     model.forward = forward
 
@@ -64,7 +67,7 @@ def _scorer() -> Any:
     import torch
 
     class Score(torch.autograd.Function):
-        """Hidden (N, H), frozen weight (V, H), targets (N) -> log-probability, entropy, mean logit, is top 1."""
+        """Hidden (N, H), weight (V, H), targets (N) -> log-probability, entropy, mean logit, is top 1."""
 
         @staticmethod
         def forward(ctx: Any, hidden: "torch.Tensor", weight: "torch.Tensor", targets: "torch.Tensor") -> Any:
@@ -82,12 +85,15 @@ def _scorer() -> Any:
             """By the logits, log p(target) has the derivative [target] - p. Logits are computed again, not kept."""
             hidden, weight, targets, log_z = ctx.saved_tensors
             parts = (targets.split(TILE), log_z.split(TILE), grad.split(TILE))
-            grads = []
-            for logits, target, z, g in zip(_logits(hidden, weight), *parts, strict=True):
+            grads, weight_grad = [], torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+            for tile, logits, target, z, g in zip(hidden.split(TILE), _logits(hidden, weight), *parts, strict=True):
                 towards = logits.sub_(z[:, None]).exp_().mul_(-g[:, None])
                 towards.scatter_add_(1, target[:, None], g[:, None])
-                grads.append(towards.to(weight.dtype) @ weight)
-            return torch.cat(grads), None, None
+                towards = towards.to(weight.dtype)
+                grads.append(towards @ weight)
+                if weight_grad is not None:
+                    weight_grad += towards.t() @ tile
+            return torch.cat(grads), weight_grad, None
 
     return Score.apply
 

@@ -17,11 +17,15 @@ EAGER_UP_TO = 256
 
 
 def load_policy(base: ModelFolder, settings: TrainSettings, longest: int) -> "PreTrainedModel":
-    """Load the base that the policy starts from, in bfloat16 or in 4 bits.
+    """Load the base that the policy starts from: frozen under an adapter in bfloat16 or in 4 bits, else in float32.
+
+    Weights that are trained themselves need float32: a step of 5e-7 on a weight of 0.02 is a hundredth of what
+    bfloat16 can tell apart there, so it would round away each time. Their products are computed in bfloat16 all the
+    same, by autocast, on a GPU and on a CPU: what is logged is the policy with its weights rounded, as it is saved.
 
     Args:
         base: Where it lies.
-        settings: Of them, `quantization`.
+        settings: Of them, `quantization` and `use_peft`.
         longest: Tokens of the longest sequence it will see.
     """
     import torch
@@ -39,8 +43,9 @@ def load_policy(base: ModelFolder, settings: TrainSettings, longest: int) -> "Pr
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
         )
+    dtype = torch.bfloat16 if settings.use_peft else torch.float32
     with quietly():
-        return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16, **extra)
+        return AutoModelForCausalLM.from_pretrained(base.path, dtype=dtype, **extra)
 
 
 def attention_for(longest: int) -> str | None:
@@ -77,4 +82,16 @@ def lora_config(model: "PreTrainedModel", settings: TrainSettings) -> Any:
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
         task_type="CAUSAL_LM",
+    )
+
+
+def no_reference() -> "PreTrainedModel":
+    """Return a model of no size, to stand where TRL would load the base a second time.
+
+    The reference's log-probabilities are computed before the first step, when the policy still is the reference.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        LlamaConfig(vocab_size=1, hidden_size=2, intermediate_size=1, num_hidden_layers=1, num_attention_heads=1)
     )
