@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 UNIFORM = 1.0
 """The prior where none is measured: any q is as likely as any other (Laplace's rule of succession)."""
 LOSSES = {"sigmoid", "sigmoid_norm"}
-"""The losses that are the likelihood of a vote, -log sigma(margin), so that weights, targets and ties mean something."""
+"""The losses that are the likelihood of a vote, -log sigma(margin): in others, weights and targets mean nothing."""
 SMOOTHED = {"robust", "exo_pair", "aot", "aot_unpaired"}
 """The losses in which TRL reads `label_smoothing`; it ignores it for all others."""
 WEIGHT, TARGET, TIED = "vote_weight", "vote_target", "vote_tie"
