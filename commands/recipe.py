@@ -12,7 +12,6 @@ from .options import Json
 
 if TYPE_CHECKING:
     from ..published import Published
-    from ..translate import Translation
 
 app = typer.Typer(
     help="Published recipes that ship with prefloop, and recipes of TRL and alignment-handbook made into prefloop's.",
@@ -77,13 +76,15 @@ def recipe_import(
     \b
     prefloop recipe import config_full.yaml --gpus 8 --out recipe.yaml
     """  # noqa: D301  # typer takes a backspace for "leave these lines as they are"
-    from ..translate import translate_file, write_recipe
+    from ..translate import in_words, translate_file, write_recipe
 
     found = translate_file(file, gpus=gpus)
     if as_json:
         result_json(asdict(found) | {"refused": [note.key for note in found.refused]})
     else:
-        _show_report(file, found)
+        result("\n".join(in_words(found.notes)))
+    for warning in found.warnings:
+        say(f"warning: {warning}")
     if found.refused and not keep_going:
         named = [f"{note.key}: {note.why}" for note in found.refused]
         raise Problems(f"{file} can't be had as it is, and nothing was written (--keep-going writes the rest)", named)
@@ -108,12 +109,3 @@ def _row(recipe: "Published") -> dict[str, Any]:
         "hardware": recipe.head["Hardware"],
         "source": recipe.source,
     }
-
-
-def _show_report(file: Path, found: "Translation") -> None:
-    from ..translate.notes import shown
-
-    rows = [(note.key, shown(note.value), note.fate.value, note.becomes, note.why) for note in found.notes]
-    table(f"What became of {file.name}", ("key", "value", "", "here", "why"), rows)
-    for warning in found.warnings:
-        say(f"warning: {warning}")

@@ -51,9 +51,15 @@ class Source:
         return bool(self.split and re.search(r"test|valid|eval", self.split))
 
     @property
+    def named(self) -> str:
+        """What it is, in words."""
+        return f"{self.id} ({self.split})" if self.split else self.id
+
+    @property
     def folder(self) -> str:
         """Where its import goes, relative to the recipe."""
-        parts = [self.id.rsplit("/", 1)[-1], self.config if self.config != "default" else None]
+        split = None if (self.split or "train").startswith("train") else self.split
+        parts = [self.id.rsplit("/", 1)[-1], self.config if self.config != "default" else None, split]
         return f"data/{slug('-'.join(part for part in parts if part))}"
 
     @property
@@ -82,8 +88,12 @@ def take_data(work: Work) -> tuple[Source, ...]:
     for source in kept:
         if source.weight < 1:
             work.warnings.append(
-                f"{source.id} goes in with {source.weight:g} of its rows: add --limit with that many to its import"
+                f"{source.named} goes in with {source.weight:g} of its rows: add --limit with that many to its import"
             )
+    if "chat_template_kwargs" in str(given):
+        work.warnings.append(
+            "the rows' own chat_template_kwargs are not read: all are rendered as the template does by default"
+        )
     for key, value in given.items():
         work.note(key, value, *_said(key, value, kept))
     return kept
@@ -94,7 +104,7 @@ def _said(key: str, value: Any, kept: Sequence[Source]) -> tuple[Fate, str, str]
         return (
             Fate.renamed,
             "collect.items, collect.votes",
-            f"imported first: {', '.join(s.id for s in kept) or 'nothing'}",
+            f"imported first: {', '.join(source.named for source in kept) or 'nothing'}",
         )
     if key in {"dataset_test_split", "test_split_size"}:
         return Fate.ours, "", "`collect.sealed_fraction` of the prompts is held out instead"
@@ -114,8 +124,8 @@ def _sources(given: dict[str, Any]) -> list[Source]:
         return [Source(str(name), weight=_share(weight)) for name, weight in zip(flat[::2], flat[1::2], strict=False)]
     if mixer := given.get("dataset_mixer"):
         configs = given.get("dataset_configs") or [None] * len(mixer)
-        splits = [str(split) for split in given.get("dataset_splits") or [None] if split] or [None]
-        trained = [split for split in splits if not Source("", split=split).tests]
+        splits: list[str | None] = [str(split) for split in given.get("dataset_splits") or []]
+        trained = [split for split in splits or [None] if not Source("", split=split).tests]
         return [
             Source(name, config, split, _share(weight))
             for (name, weight), config in zip(mixer.items(), configs, strict=False)

@@ -159,6 +159,9 @@ _OURS: dict[str, tuple[str, ...]] = {
         "use_flash_attn",
         "use_liger_kernel",
     ),
+    "no code from a model's repository is run; the base must be one that transformers has itself": (
+        "trust_remote_code",
+    ),
     "memory is planned by the preflight": (
         "activation_checkpointing_kwargs",
         "activation_offloading",

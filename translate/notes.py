@@ -1,5 +1,6 @@
 """What became of each key, and all of them together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -29,6 +30,17 @@ class Fate(StrEnum):
 
 REFUSED = {Fate.lost, Fate.unknown}
 """The fates with which a translation is not written unless asked for."""
+
+
+HEADINGS = {
+    Fate.kept: "Kept",
+    Fate.renamed: "Renamed, or made into another value",
+    Fate.added: "Added: the file leaves it to its own tool",
+    Fate.dead: "Dropped: dead in TRL 1.16",
+    Fate.ours: "Dropped: prefloop decides it, or it is a default",
+    Fate.lost: "LOST: it changes what is learned, and can't be had here",
+    Fate.unknown: "NOT UNDERSTOOD",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,32 @@ class Work:
             self.note(key, None, Fate.added, f"train.{setting}: {shown(new)}", why)
 
 
+def in_words(notes: Sequence[Note]) -> list[str]:
+    """Write notes for people: by fate, what is left out for one reason on one line."""
+    lines = []
+    for fate, heading in HEADINGS.items():
+        of_fate = [note for note in notes if note.fate is fate]
+        if of_fate:
+            lines += ["", f"{heading} ({len(of_fate)})"]
+        if fate in {Fate.ours, Fate.dead}:
+            reasons = dict.fromkeys(note.why for note in of_fate)
+            lines += [f"  {', '.join(note.key for note in of_fate if note.why == why)}: {why}" for why in reasons]
+        else:
+            lines += [f"  {_line(note)}" for note in of_fate]
+    return lines[1:]
+
+
+def _line(note: Note) -> str:
+    mixture = isinstance(note.value, dict) or (isinstance(note.value, list) and any(map(_is_mapping, note.value)))
+    given = note.key if note.value is None or mixture else f"{note.key}: {shown(note.value)}"
+    becomes = f" -> {note.becomes}" if note.becomes and note.fate is not Fate.kept else ""
+    return f"{given}{becomes}{f'  ({note.why})' if note.why else ''}"
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def number(value: Any) -> Any:
     """Read `5e-7`, which YAML takes for text, as the number that Hugging Face's parsers take it for."""
     if isinstance(value, str):
@@ -113,6 +151,8 @@ def shown(value: Any) -> str:
     """Write a value as one would in YAML, on one line."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {shown(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(shown(inner) for inner in value)}]"
     return f"{value:g}" if isinstance(value, float) else str(value)
