@@ -1,6 +1,7 @@
 """Training on the pairs that a pull has made."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..collect import PreferencePair, originals, pairwise, read_sealed, read_votes
@@ -11,6 +12,7 @@ from .folder import base_model, collected_file, read_run_items
 from .judging import gold_answers
 
 if TYPE_CHECKING:
+    from ..models import ModelFolder
     from ..train import Adapter, Preflight, TrainSettings
 
 
@@ -42,12 +44,25 @@ def check_training(run: Run, recipe: Recipe) -> "Preflight":
 
 
 def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Adapter":
-    """Train on the pairs that a pull has made."""
-    from ..train import train_dpo
+    """Train on the pairs that a pull has made; one of several processes if a launcher started them.
 
-    with timed(run, "train") as summary:
+    Raises:
+        UserError: there are no pairs yet, or the training can't be done (`train_dpo`).
+        Problems: pairs are sealed or stand in the evaluation data, or the preflight found them unfit.
+        Interrupted: a signal asked to stop.
+    """
+    from ..train import join_world, train_dpo
+
+    world = join_world()
+
+    def read() -> "tuple[list[PreferencePair], TrainSettings, ModelFolder]":
         pairs = training_rows(run, recipe)  # first: without them no model need be fetched
-        settings, base = measured_settings(run, recipe, pairs), base_model(recipe)
+        return pairs, measured_settings(run, recipe, pairs), base_model(recipe)
+
+    # The main process alone writes to the run folder.
+    timing: AbstractContextManager[list[str]] = timed(run, "train") if world.main else nullcontext([])
+    with timing as summary:
+        pairs, settings, base = world.from_main(read)
         adapter = train_dpo(pairs, settings, base=base, folder=run.folder / "train", progress=progress)
         summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
     return adapter

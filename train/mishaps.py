@@ -62,7 +62,7 @@ def require_space(trainer: "DPOTrainer", folder: Path) -> None:
 
 def checkpoint_bytes(trainer: "DPOTrainer") -> int:
     """Return how large a checkpoint of this training is, at most, in bytes."""
-    trained = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
+    trained: int = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
     return STATES * 4 * trained + BESIDE
 
 
