@@ -1,6 +1,7 @@
 """What a training needs where a model is split among processes: FSDP2 and DeepSpeed ZeRO-3."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
@@ -81,3 +82,17 @@ def whole_weights(trainer: "DPOTrainer") -> "dict[str, torch.Tensor] | None":
         for name, parameter in trainer.model.named_parameters()
         if parameter.requires_grad
     }
+
+
+def refuse_other_sharding(trainer: "DPOTrainer", checkpoint: Path) -> None:
+    """Refuse to go on from a checkpoint whose model was split in another way.
+
+    Raises:
+        UserError: it was written under FSDP2 and this training runs without, or the other way round.
+    """
+    split = (checkpoint / "pytorch_model_fsdp.bin").exists()
+    if split != trainer.is_fsdp_enabled:
+        raise UserError(
+            f"{checkpoint} was written {'under' if split else 'without'} FSDP2; go on with the launcher it was started "
+            f"with, or start anew without {checkpoint.parent}"
+        )
