@@ -1,17 +1,36 @@
 """The verbs. A command parses, calls one function, and shows the result."""
 
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .commands import checking, collect, init, quality, queues, recipe, sampling, server, sources, sweep
+from .commands import (
+    chat,
+    checking,
+    collect,
+    export,
+    init,
+    launch,
+    quality,
+    queues,
+    recipe,
+    sampling,
+    server,
+    sources,
+    sweep,
+)
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
-from .console import facts, log_to_stderr, progress_bar, result, result_json, say, table
-from .errors import UserError
+from .console import facts, log_errors_only, log_to_stderr, progress_bar, result, result_json, say, table
+from .errors import Interrupted, UserError
+from .runs import silent
 
 if TYPE_CHECKING:
+    from .recipe import Recipe
+    from .runs import Run
     from .train import Preflight
 
 app = typer.Typer(
@@ -28,6 +47,9 @@ collect.app.add_typer(queues.app)
 collect.app.add_typer(sampling.app)
 collect.app.add_typer(sources.app)
 app.command("init")(init.init)
+app.command("export")(export.export)
+app.command("chat")(chat.chat)
+app.command("launch")(launch.launch)
 app.command("sweep")(sweep.sweep)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
@@ -77,17 +99,42 @@ def train(
     run: RunFolder = None,
     overrides: Overrides = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look at settings, data and tokens.")] = False,
+    processes: Annotated[
+        int | None, typer.Option(help="Start only as so many processes: launchers may start fewer.", min=1)
+    ] = None,
 ) -> None:
-    """Train an adapter on the pairs that `collect pull` made. A preflight comes first, always."""
-    from .loop import check_training, train_adapter
+    """Train an adapter on the pairs that `collect pull` made. A preflight comes first, always.
 
-    settings, opened = open_recipe(recipe, run, overrides)
+    On several GPUs or machines, start it with the files of `prefloop launch`; the recipe stays the same. Ctrl-C ends
+    the step and keeps it; the same command goes on from there.
+    """
+    from .loop import check_training
+
     if dry_run:
+        settings, opened = open_recipe(recipe, run, overrides)
         _show_preflight(check_training(opened, settings))
         return
-    with opened.locked(), progress_bar("train") as progress:
+    try:
+        _train_together(lambda: open_recipe(recipe, run, overrides), processes)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the same command goes on", 130) from None
+
+
+def _train_together(opening: "Callable[[], tuple[Recipe, Run]]", processes: int | None) -> None:
+    """Train in this process, or in it and the others that a launcher started: one writes, and one speaks."""
+    from .loop import train_adapter
+    from .train import join_world, one_voice
+
+    world = join_world(processes)
+    if not world.main:
+        log_errors_only()
+    with one_voice(world), ExitStack() as held:
+        settings, opened = world.from_main(opening)
+        world.from_main(lambda: held.enter_context(opened.locked()))
+        progress = held.enter_context(progress_bar("train")) if world.main else silent
         adapter = train_adapter(opened, settings, progress)
-    facts("Trained", {"adapter": adapter.path, "base": adapter.base_name})
+    if world.main:
+        facts("Trained", {"adapter": adapter.path, "base": adapter.base_name})
 
 
 @app.command()
@@ -136,6 +183,9 @@ def main() -> None:
     except UserError as error:
         say(f"prefloop: {error}")
         sys.exit(2)
+    except Interrupted as stopped:
+        say(f"prefloop: {stopped}")
+        sys.exit(stopped.exit_code)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "prefloop":
             raise

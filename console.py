@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from .runs import Progress as Report
 
@@ -34,6 +35,24 @@ def say(text: str = "") -> None:
 def result(text: str) -> None:
     """Write a line of the result to stdout, as it is."""
     out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def piece(text: str) -> None:
+    """Write a piece of a result that is still being made to stdout, at once and without a line's end."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def beside(left_title: str, left: str, right_title: str, right: str) -> None:
+    """Write two texts to stdout: side by side in a terminal, otherwise one after the other."""
+    if not out.is_terminal:
+        result(f"{left_title}: {left}\n{right_title}: {right}")
+        return
+    drawn = Table(show_lines=True, expand=True)
+    drawn.add_column(left_title, ratio=1, overflow="fold")
+    drawn.add_column(right_title, ratio=1, overflow="fold")
+    drawn.add_row(Text(left), Text(right))
+    out.print(drawn)
 
 
 def result_json(value: object) -> None:
@@ -86,6 +105,12 @@ def log_to_stderr(*, verbose: bool) -> None:
     # On import it reports a missing optional kernel as a warning, on every machine without a GPU.
     logging.getLogger("bitsandbytes").setLevel(logging.WARNING if verbose else logging.ERROR)
     logging.getLogger("prefloop").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def log_errors_only() -> None:
+    """Log no more than errors: for a process beside the one that speaks for all."""
+    logging.getLogger().setLevel(logging.ERROR)
+    logging.getLogger("prefloop").setLevel(logging.ERROR)
 
 
 def _lines(title: str) -> Report:

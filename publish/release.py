@@ -17,6 +17,7 @@ from ..evaluate import write_report_json
 from ..runs import read_json, write_json, write_text
 from ..train import merge_adapter
 from ..train.adapter import RECORD, WEIGHTS, adapter_sha256
+from ..train.merge import RECORD as MERGE_RECORD
 from ..train.rows import data_sha256
 from .card import render_card
 from .evidence import Evidence
@@ -119,7 +120,9 @@ def _refuse_mismatch(evidence: Evidence) -> None:
 def _weights(folder: Path, evidence: Evidence, settings: PublishSettings) -> None:
     adapter = evidence.adapter
     if settings.merged:
-        merge_adapter(adapter, evidence.base, folder / "merged")
+        merge_adapter(adapter, evidence.base, folder / "merged", evidence.training)
+        told = read_json(folder / "merged" / MERGE_RECORD)
+        write_json(folder / "merged" / MERGE_RECORD, told | {"base": told["base"] | {"name": evidence.base_name}})
     for name in WEIGHTS:
         shutil.copyfile(adapter.path / name, folder / name)
     config = read_json(folder / "adapter_config.json")
