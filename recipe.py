@@ -15,6 +15,7 @@ from .evaluate.settings import EvaluateSettings
 from .publish.settings import PublishSettings
 from .runs import Run, open_run, read_json, write_json
 from .train.settings import TrainSettings
+from .train.sweep import SweepSettings
 
 
 class Recipe(BaseModel, extra="forbid", frozen=True):
@@ -26,6 +27,7 @@ class Recipe(BaseModel, extra="forbid", frozen=True):
     """The narrow job, in a sentence or two: the card opens with it."""
     collect: CollectSettings
     train: TrainSettings = TrainSettings()
+    sweep: SweepSettings = SweepSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     publish: PublishSettings = PublishSettings()
 

@@ -28,6 +28,7 @@ PHASES = ("push", "label", "pull", "train", "evaluate", "release")
 REPEATABLE = {
     "evaluate": "evaluate",
     "publish": "release",
+    "sweep": "release",
     "collect.sample": "push",
     "collect.select": "push",
     "collect.pairs": "pull",

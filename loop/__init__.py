@@ -16,6 +16,7 @@ from .importing import adopt_votes, import_data
 from .judging import adjudicate, measure_quality, report_quality
 from .queues import check_push, find_people, invite_people, migrate_queues, queues_status
 from .sampling import Scored, sample_items, score_pool, select_items
+from .sweeping import run_sweep, sweep_settings
 from .training import check_training, train_adapter
 
 __all__ = [
@@ -43,9 +44,11 @@ __all__ = [
     "release_run",
     "replay_votes",
     "report_quality",
+    "run_sweep",
     "sample_items",
     "score_pool",
     "seal_status",
     "select_items",
+    "sweep_settings",
     "train_adapter",
 ]

@@ -38,13 +38,18 @@ class SharedBase:
             model.set_attn_implementation(attention)
         return model
 
+    def plain(self) -> "PreTrainedModel":
+        """Return the base for measuring."""
+        import torch
+
+        model: PreTrainedModel = self._copy()
+        return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
     def tuned(self, adapter: Path) -> "PeftModel":
         """Return the base with an adapter on top for measuring, as `load_model` would."""
-        import torch
         from peft import PeftModel
 
-        tuned = PeftModel.from_pretrained(self._copy(), str(adapter))
-        return tuned.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        return PeftModel.from_pretrained(self.plain(), str(adapter)).eval()
 
     def _copy(self) -> Any:
         if self._model is None or _checksum(self._model) != self._checksum:

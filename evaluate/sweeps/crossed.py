@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from statistics import NormalDist
 
-from ..collect.intervals import wilson
-from .report import Estimate
-from .statistics import POWER, Plan
+from ...collect.intervals import wilson
+from ..report import Estimate
+from ..statistics import POWER, Plan
 
 
 @dataclass(frozen=True, slots=True)

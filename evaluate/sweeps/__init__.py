@@ -1,0 +1,1 @@
+"""Comparing settings that were each trained with several seeds: what seeds and prompts leave open."""

@@ -1,0 +1,195 @@
+"""Sweeps: settings compared on pairs that none of them was trained on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..collect import PreferencePair, open_seal, read_pairs, read_sealed
+from ..collect.item import content_hash
+from ..errors import UserError
+from ..recipe import Recipe
+from ..runs import Progress, Run, read_json, silent, write_json
+from ..train.held_out import DRAW, hold_out
+from ..train.sweep import Changes, SweepSettings, cells, read_over, swept_settings
+from .decontaminating import training_pairs
+from .folder import base_model, collected_file
+from .sweep_cells import Job, base_scores, gpus, pairs_hash, read_scores, run_cells
+
+if TYPE_CHECKING:
+    from ..evaluate.report import LeftOut
+    from ..evaluate.sweeps.result import On, Sweep
+
+FORMAT = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    training: list[PreferencePair]
+    measured: list[PreferencePair]
+    left_out: "tuple[LeftOut, ...]"
+
+
+def sweep_settings(recipe: Recipe, over: Sequence[str], seeds: int | None) -> SweepSettings:
+    """Return the recipe's sweep, or what `--over train.beta=0.05,0.1` options say instead of it.
+
+    Raises:
+        Problems: options that are not of this form.
+    """
+    asked = recipe.sweep
+    if over:
+        asked = asked.model_copy(update={"over": read_over(over), "combinations": ()})
+    return asked if seeds is None else asked.model_copy(update={"seeds": seeds})
+
+
+def run_sweep(
+    run: Run,
+    recipe: Recipe,
+    sweep: SweepSettings,
+    *,
+    name: str = "main",
+    on: "On" = "held-out",
+    progress: Progress = silent,
+) -> "Sweep":
+    """Train every setting with every seed, measure all of them on the same pairs, and write the page.
+
+    Called again after a kill it goes on; called with other values or more seeds it adds them to what there is.
+
+    Args:
+        run: With pairs from a pull.
+        recipe: Its `train` is what the settings change.
+        sweep: What to compare.
+        name: Of the sweep, in the run's `sweeps` folder.
+        on: Training prompts held out from every cell, or the sealed set, which is thereby opened.
+        progress: Called with hundredths of trainings done, and of all.
+
+    Raises:
+        UserError: nothing to sweep over, no pairs to compare on, every training failed, or the name stands for a
+            sweep of other things.
+        Problems: settings that can't be swept or make no training.
+        Interrupted: somebody asked to stop.
+    """  # fmt: skip
+    from ..evaluate.sweeps.page import write_sweep_page
+    from ..evaluate.sweeps.result import write_sweep_json
+
+    if not NAME.fullmatch(name):
+        raise UserError(f"--name {name!r} must be lower-case letters, digits, dots and dashes: it names a folder")
+    settings = swept_settings(recipe.train, sweep)
+    folder, base = run.folder / "sweeps" / name, base_model(recipe)
+    material = _material(run, recipe, sweep, on, base.path)
+    manifest = _extended(folder / "manifest.json", _definition(recipe, sweep, on, base.sha256, material), settings)
+    seeds = sorted({*manifest["seeds"], *(recipe.train.seed + number for number in range(sweep.seeds))})
+    write_json(folder / "manifest.json", manifest | {"seeds": seeds})
+    job = Job(
+        folder=folder,
+        base=base,
+        training=tuple(material.training),
+        measured=tuple(material.measured),
+        sealed=read_sealed(collected_file(run, "sealed.json")),
+        batch_size=recipe.evaluate.batch_size,
+        cells=tuple(cells(recipe.train, manifest["settings"], seeds)),
+    )
+    openings = _open(run, job, name) if on == "sealed" else 0
+    run_cells(job, gpus(), progress)
+    found = _result(job, recipe, name, on, openings, material.left_out)
+    write_sweep_json(folder / "sweep.json", found)
+    write_sweep_page(folder / "sweep.html", found)
+    return found
+
+
+def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", model: Path) -> _Material:
+    from transformers import AutoConfig
+
+    from ..evaluate.likelihood import longest
+    from ..evaluate.report import LeftOut
+    from ..models import load_tokenizer
+    from ..train.rows import tokenise
+
+    training = training_pairs(run, recipe)
+    if on == "sealed":
+        held = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
+    else:
+        training, held = hold_out(training, sweep.held_out, DRAW)
+    context, tokenizer = AutoConfig.from_pretrained(model).max_position_embeddings, load_tokenizer(model)
+    voted = {pair.id: pair for pair in held if pair.kind == "vote"}
+    tokens = {pair_id: tokenise(pair, tokenizer) for pair_id, pair in voted.items()}
+    long = [pair_id for pair_id, row in tokens.items() if longest(row) > context]
+    empty = [pair_id for pair_id, row in tokens.items() if not row.chosen or not row.rejected]
+    measured = [voted[pair_id] for pair_id in sorted(voted.keys() - {*long, *empty})]
+    if len({pair.prompt_id for pair in measured}) < 2:
+        raise UserError(
+            f"only {len(measured)} of {len(held)} {on} pairs can be compared on: collect more prompts first"
+        )
+    left_out = (
+        LeftOut("ties and edits, between which nobody chose", tuple(row.id for row in held if row.kind != "vote")),
+        LeftOut(f"pairs longer than the model's context of {context} tokens", tuple(long)),
+        LeftOut("pairs with an answer of no tokens", tuple(empty)),
+    )
+    return _Material(training, measured, tuple(entry for entry in left_out if entry.ids))
+
+
+def _definition(recipe: Recipe, sweep: SweepSettings, on: "On", base: str, material: _Material) -> dict[str, Any]:
+    """Return what stays as it is for the whole life of a sweep."""
+    return {
+        "format": FORMAT,
+        "on": on,
+        "held_out": sweep.held_out if on == "held-out" else None,
+        "base": base,
+        "training pairs": pairs_hash(material.training),
+        "measured pairs": pairs_hash(material.measured),
+        "train": recipe.train.model_dump(mode="json"),
+    }
+
+
+def _extended(path: Path, definition: dict[str, Any], settings: Sequence[Changes]) -> dict[str, Any]:
+    """Return the manifest with further settings. Raises UserError where it is one of another sweep."""
+    if not path.exists():
+        return definition | {"settings": list(settings), "seeds": []}
+    known = read_json(path)
+    other = [key for key, value in definition.items() if known.get(key) != value]
+    if other:
+        raise UserError(
+            f"the sweep in {path.parent} is about something else (changed: {', '.join(other)}); "
+            "settings and seeds can be added to it, for anything else give --name another one"
+        )
+    added = [one for one in settings if one not in known["settings"]]
+    return {**known, "settings": [*known["settings"], *added]}
+
+
+def _open(run: Run, job: Job, name: str) -> int:
+    shown = content_hash([[job.identity(cell) for cell in job.cells]])
+    reason = f"sweep {name} of {len(job.cells)} trainings ({shown}) on {len(job.measured)} pairs"
+    return open_seal(collected_file(run, "sealed.json"), reason)
+
+
+def _result(job: Job, recipe: Recipe, name: str, on: "On", openings: int, left_out: "tuple[LeftOut, ...]") -> "Sweep":
+    from ..evaluate.statistics import Plan
+    from ..evaluate.sweeps.measure import Measured, TrainedCell, measure_sweep
+    from ..train.sharing import SharedBase
+
+    records = [(cell, job.done(cell)) for cell in job.cells]
+    failed = {cell.name: read_json(job.failed(cell))["why"] for cell, record in records if not record}
+    trained = [
+        TrainedCell(
+            cell.changes, cell.setting, cell.train.seed, read_scores(record), record["seconds"], record["steps"],
+            record["adapter_sha256"],
+        )
+        for cell, record in records
+        if record
+    ]  # fmt: skip
+    if not trained:
+        raise UserError(f"every training of the sweep failed; the first: {next(iter(failed.values()))}")
+    measured = Measured(
+        name=name,
+        on=on,
+        openings=openings,
+        training_pairs=len(job.training),
+        pairs=job.measured,
+        base=base_scores(job, SharedBase(job.base)),
+        left_out=left_out,
+        train=recipe.train.model_dump(mode="json"),
+    )
+    settings = recipe.evaluate
+    return measure_sweep(measured, trained, failed, Plan(settings.bootstrap, settings.confidence, settings.seed))
