@@ -7,14 +7,16 @@ docs/decisions/training-on-cpu.md has the measurements; a contract test holds it
 
 from typing import TYPE_CHECKING, Any
 
+from .shared_prompt import scored_states
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
 TILE = 1024
 """Tokens projected at once: TILE x vocabulary float32 logits are the most that is ever held."""
-
-
+PLAIN_TEXT = {"input_ids", "attention_mask", "use_cache"}
+"""What TRL passes with a batch of text alone."""
 SCALED = (
     "final_logit_softcapping",
     "logit_scale",
@@ -32,11 +34,12 @@ def has_plain_head(model: "PreTrainedModel") -> bool:
     return model.get_output_embeddings().bias is None and all(config.get(name) is None for name in SCALED)
 
 
-def score_responses_only(model: "PreTrainedModel") -> None:
+def score_responses_only(model: "PreTrainedModel", *, share_prompts: bool) -> None:
     """Replace what `model(..., labels=labels, fused_lm_head=True)` computes, once TRL has added that call.
 
     The result has TRL's fields for DPO (log_probs, entropy, mean_logits, is_top1), each of shape
-    (sequences, tokens - 1) and zero where the label is -100.
+    (sequences, tokens - 1) and zero where the label is -100. With `share_prompts`, a prompt is encoded once for both
+    its answers, where the model is asked no more than its text.
     """
     import torch
     from trl.trainer.utils import FusedCausalLMOutput
@@ -47,13 +50,16 @@ def score_responses_only(model: "PreTrainedModel") -> None:
     def forward(*args: Any, fused_lm_head: bool = False, labels: Any = None, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return trl_forward(*args, labels=labels, **kwargs)
-        hidden = model.base_model(*args, **kwargs).last_hidden_state[:, :-1]
+        scored = labels[:, 1:] != -100
+        if share_prompts and not args and kwargs.keys() == PLAIN_TEXT:
+            hidden = scored_states(model.base_model, kwargs["input_ids"], kwargs["attention_mask"], labels)
+        else:
+            hidden = model.base_model(*args, **kwargs).last_hidden_state[:, :-1][scored]
         labels = labels[:, 1:]
-        scored = labels != -100
         weight = model.get_output_embeddings().weight
         if torch.is_autocast_enabled("cpu"):
             weight = weight.to(torch.get_autocast_dtype("cpu"))  # where all weights are trained they are float32
-        values = score(hidden[scored].to(weight.dtype), weight, labels[scored])
+        values = score(hidden.to(weight.dtype), weight, labels[scored])
         spread = [value.new_zeros(scored.shape).masked_scatter(scored, value) for value in values]
         names = ("log_probs", "entropy", "mean_logits", "is_top1")
         loss = -values[0].sum() / scored.sum().clamp(min=1)

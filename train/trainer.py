@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
 from ..models import ModelFolder
 from .checkpoints import KEPT
 from .completion_head import has_plain_head, score_responses_only
+from .continuing import continued
 from .objective import vote_trainer
 from .policy import LoadPolicy, load_policy, lora_config, no_reference
 from .rows import tokenise, training_row
@@ -19,7 +21,7 @@ from .world import join_world, share_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-    from trl import DPOConfig, DPOTrainer
+    from trl import DPOConfig, DPOTrainer, SFTTrainer
 
 log = logging.getLogger(__name__)
 
@@ -33,30 +35,60 @@ def build_trainer(
     checkpoints: Path,
     longest: int,
     load: LoadPolicy = load_policy,
+    start: Path | None = None,
 ) -> "DPOTrainer":
     """Build a DPOTrainer over these pairs; `longest` is the preflight's longest sequence in tokens.
 
+    Its policy starts from the base, from `settings.base_adapter`, or from `start`, what a supervised stage has left;
+    that is its reference too.
+
     Raises:
-        UserError: `target_modules` names a layer that the model does not have.
+        UserError: `target_modules` names a layer that the model does not have, or the adapter to go on from is another.
     """
-    import torch
     from datasets import Dataset
     from transformers import PrinterCallback
 
     arguments = _arguments(settings, checkpoints)
     allow_fsdp_on_cpus(arguments)
-    model = load(base, settings, longest)
+    model, peft_config = policy_to_train(base, settings, longest, load=load, start=start)
     trainer = _trainer_class(settings)(
         model,
         args=arguments,
         train_dataset=Dataset.from_list([training_row(pair, settings) for pair in pairs]),
         processing_class=tokenizer,
         ref_model=None if settings.use_peft else no_reference(),
-        peft_config=lora_config(model, settings) if settings.use_peft else None,
+        peft_config=peft_config,
     )
     trainer.ref_model = None
     trainer.remove_callback(PrinterCallback)
     _refuse_other_tokens(trainer, pairs, tokenizer, settings.max_length)
+    make_ready(trainer, settings)
+    return trainer
+
+
+def policy_to_train(
+    base: ModelFolder,
+    settings: TrainSettings,
+    longest: int,
+    *,
+    load: LoadPolicy = load_policy,
+    start: Path | None = None,
+) -> tuple[Any, Any]:
+    """Return the model that a trainer gets, and PEFT's config if the trainer is to put a new adapter on it.
+
+    Raises as `build_trainer`.
+    """
+    start = start or settings.base_adapter
+    if not settings.use_peft:
+        return load(replace(base, path=start) if start else base, settings, longest), None
+    model = load(base, settings, longest)
+    return (continued(model, start, settings), None) if start else (model, lora_config(model, settings))
+
+
+def make_ready(trainer: "DPOTrainer | SFTTrainer", settings: TrainSettings) -> None:
+    """Give what is trained its float32 master weights, and score only what counts where that is slow."""
+    import torch
+
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             # TRL makes them bfloat16 on a quantised base, where a small step rounds away.
@@ -64,8 +96,7 @@ def build_trainer(
     ready_to_shard(trainer)
     policy = trainer.model.get_base_model() if settings.use_peft else trainer.model
     if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
-        score_responses_only(policy)
-    return trainer
+        score_responses_only(policy, share_prompts=join_world().size == 1)
 
 
 def _trainer_class(settings: TrainSettings) -> type["DPOTrainer"]:
@@ -75,17 +106,25 @@ def _trainer_class(settings: TrainSettings) -> type["DPOTrainer"]:
 
 
 def _arguments(settings: TrainSettings, checkpoints: Path) -> "DPOConfig":
-    import torch
     from trl import DPOConfig
 
-    share = share_of(settings.batch_size, settings.micro_batch_size, join_world().size)
     return DPOConfig(
-        output_dir=str(checkpoints),
         loss_type=list(settings.loss_type),
         loss_weights=None if settings.loss_weights is None else list(settings.loss_weights),
         beta=settings.beta,
         label_smoothing=settings.label_smoothing,
         ld_alpha=settings.ld_alpha,
+        **shared_arguments(settings, checkpoints),
+    )
+
+
+def shared_arguments(settings: TrainSettings, checkpoints: Path) -> dict[str, Any]:
+    """Return the arguments that DPO has in common with a supervised stage."""
+    import torch
+
+    share = share_of(settings.batch_size, settings.micro_batch_size, join_world().size)
+    return dict(
+        output_dir=str(checkpoints),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.lr_scheduler,
         lr_scheduler_kwargs=None if settings.min_lr_rate is None else {"min_lr_rate": settings.min_lr_rate},

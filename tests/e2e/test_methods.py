@@ -2,14 +2,20 @@
 
 import gc
 import importlib.util
+import json
+import shutil
 
 import pytest
 import torch
 from prefloop.collect import Message, PreferencePair
-from prefloop.models import load_tokenizer
-from prefloop.train import TrainSettings
+from prefloop.errors import Problems, UserError
+from prefloop.models import load_model, load_tokenizer
+from prefloop.train import TrainSettings, read_adapter, train_dpo
+from prefloop.train.continuing import base_adapter_sha256, continued
 from prefloop.train.reference import cache_reference
+from prefloop.train.rows import tokenise
 from prefloop.train.trainer import build_trainer
+from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 pytestmark = [
@@ -87,7 +93,7 @@ def test_the_fast_head_trains_the_vocabulary_as_trl_does(trainer_of):
     from prefloop.train.completion_head import score_responses_only
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "score_responses_only", lambda model: None)
+        patch.setattr(ours, "score_responses_only", lambda model, **_: None)
         trainer = trainer_of(**KINDS["full"])
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
     labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
@@ -99,7 +105,7 @@ def test_the_fast_head_trains_the_vocabulary_as_trl_does(trainer_of):
         return found.label_mask, {name: weight.grad.clone() for name, weight in trainer.model.named_parameters()}
 
     their_mask, theirs = run()
-    score_responses_only(trainer.model)
+    score_responses_only(trainer.model, share_prompts=True)
     mask, found = run()
     assert torch.equal(mask, their_mask)
     for name, grad in theirs.items():
@@ -120,3 +126,103 @@ def test_full_fine_tuning_holds_the_base_once(trainer_of):
     cache_reference(trainer, 4, lambda done, total: None)
     assert trainer.precompute_ref_logps
     assert trainer.ref_model is None
+
+
+def weights(adapter):
+    return load_file(adapter.path / "adapter_model.safetensors")
+
+
+def logged(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def chosen_log_probability(model, tokens):
+    ids = torch.tensor([tokens.prompt + tokens.chosen])
+    with torch.no_grad():
+        found = torch.log_softmax(model(input_ids=ids).logits[0, :-1].float(), -1).gather(-1, ids[0, 1:, None])[:, 0]
+    return float(found[len(tokens.prompt) - 1 :].sum())
+
+
+@pytest.fixture(scope="module")
+def first(tiny_model, pairs, tmp_path_factory):
+    """An adapter that another training can go on from."""
+    return train_dpo(pairs, QUICK, base=tiny_model, folder=tmp_path_factory.mktemp("first"))
+
+
+def test_an_adapter_is_continued_with_its_own_policy_as_reference(first, tiny_model, pairs, tmp_path):
+    settings = QUICK.model_copy(update={"base_adapter": first.path, "learning_rate": 1e-4})
+    again = train_dpo(pairs, settings, base=tiny_model, folder=tmp_path)
+    rows = logged(tmp_path)
+    assert first.metrics["rewards/margins"] > 0.3, "it is far from the base"
+    assert abs(rows[0]["rewards/margins"]) < 0.05, "and yet its own reference"
+    # One adapter, that goes on the base and starts where the first one ended.
+    assert {path.name for path in again.path.iterdir()} == {path.name for path in first.path.iterdir()}
+    assert weights(again).keys() == weights(first).keys()
+    moved = max(float((weights(again)[name] - value).abs().max()) for name, value in weights(first).items())
+    assert 0 < moved < 2e-3
+    tokens = tokenise(pairs[0], load_tokenizer(again.path))
+    base, before, after = (
+        chosen_log_probability(load_model(tiny_model.path, adapter=path), tokens)
+        for path in (None, first.path, again.path)
+    )
+    assert abs(after - before) < abs(before - base)
+    assert again.base_adapter_sha256 == first.sha256
+    assert read_adapter(again.path) == again
+
+
+def test_a_continued_training_resumes_to_the_same_weights(first, tiny_model, pairs, tmp_path):
+    class Killed(Exception):
+        """Stands for a power cut."""
+
+    def stop(done, total):
+        if done > 10 + 60 * 4.5 / 6:
+            raise Killed
+
+    settings = QUICK.model_copy(update={"base_adapter": first.path, "save_every": 2})
+    whole = train_dpo(pairs, settings, base=tiny_model, folder=tmp_path / "whole")
+    with pytest.raises(Killed):
+        train_dpo(pairs, settings, base=tiny_model, folder=tmp_path / "cut", progress=stop)
+    assert train_dpo(pairs, settings, base=tiny_model, folder=tmp_path / "cut").sha256 == whole.sha256
+
+
+def test_an_adapter_that_cannot_be_continued_is_refused_with_all_reasons(first, tiny_model, small_model, tmp_path):
+    def check(path, base=tiny_model, **changed):
+        return base_adapter_sha256(QUICK.model_copy(update={"base_adapter": path} | changed), base)
+
+    assert check(first.path) == first.sha256
+    with pytest.raises(Problems) as caught:
+        check(first.path, lora_rank=8, use_dora=True)
+    assert len(caught.value.problems) == 2
+    with pytest.raises(UserError, match="was trained on"):
+        check(first.path, small_model)
+    with pytest.raises(UserError, match="no adapter folder"):
+        check(tiny_model.path)
+    with pytest.raises(UserError, match=r"set target_modules: \[down_proj, "):
+        settings = QUICK.model_copy(update={"target_modules": ("q_proj",)})
+        continued(load_model(tiny_model.path), first.path, settings)
+    with pytest.raises(UserError, match="does not fit"):
+        continued(load_model(small_model.path), first.path, QUICK)
+    plain = tmp_path / "plain"
+    shutil.copytree(first.path, plain)
+    (plain / "prefloop.json").unlink()
+    assert check(plain) == first.sha256
+    (plain / "adapter_model.safetensors").rename(plain / "adapter_model.bin")
+    with pytest.raises(UserError, match="pickle"):
+        check(plain)
+
+
+def test_full_fine_tuning_makes_a_whole_model(tiny_model, pairs, tmp_path):
+    settings = TrainSettings(learning_rate=1e-4, epochs=2, batch_size=4, max_length=256, use_peft=False)
+    made = train_dpo(pairs, settings, base=tiny_model, folder=tmp_path)
+    assert made.whole
+    assert read_adapter(made.path) == made
+    rows = logged(tmp_path)
+    assert abs(rows[0]["rewards/margins"]) < 0.05
+    assert rows[-1]["rewards/margins"] > 0.3
+    # What was saved, rounded, is what was trained, as autocast rounded it: the margin that was logged is there again.
+    base, tuned = load_model(tiny_model.path), load_model(made.path)
+    assert {parameter.dtype for parameter in tuned.parameters()} == {torch.bfloat16}
+    tokens = tokenise(pairs[0], load_tokenizer(made.path))
+    gained = chosen_log_probability(tuned, tokens) - chosen_log_probability(base, tokens)
+    assert gained > 1
+    assert train_dpo(pairs, settings, base=tiny_model, folder=tmp_path / "again").sha256 == made.sha256

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from prefloop.errors import Problems, UserError
 from prefloop.models import load_model, load_tokenizer
 from prefloop.train import TrainSettings, merge_adapter, preflight, read_adapter, train_dpo
 from prefloop.train.rows import in_training_order, tokenise
+from prefloop.train.watching import SPEED
 from safetensors.torch import load_file
 
 pytestmark = [
@@ -31,7 +33,9 @@ def weights(adapter):
 
 
 def rows(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    """The rows of metrics.jsonl without what depends on the machine's mood."""
+    read = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name not in SPEED} for row in read]
 
 
 def score(model, tokens, side):
@@ -69,7 +73,13 @@ def module_pairs():
 
 def test_the_folder_holds_everything_and_nothing_else(quick_adapter, tiny_model, module_pairs):
     adapter, folder, seen = quick_adapter
-    assert {path.name for path in folder.iterdir()} == {"adapter", "data.json", "metrics.jsonl", "preflight.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter",
+        "alarms.json",
+        "data.json",
+        "metrics.jsonl",
+        "preflight.json",
+    }
     assert {path.name for path in adapter.path.iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -220,7 +230,6 @@ def test_checkpoints_of_other_settings_are_not_resumed(tiny_model, module_pairs,
 
 
 def test_unfit_data_is_refused_before_anything_is_trained(tiny_model, module_pairs, tmp_path):
-    from dataclasses import replace
 
     same = replace(module_pairs[0], rejected=module_pairs[0].chosen)
     with pytest.raises(Problems, match=same.id):
@@ -269,17 +278,22 @@ def test_a_merged_model_says_what_base_and_adapter_say(quick_adapter, tiny_model
         merge_adapter(adapter, tiny_model, tmp_path / "merged")
 
 
-def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path):
+@pytest.mark.parametrize("share_prompts", [False, True])
+def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path, share_prompts):
     """Contract with TRL 1.16: same fields, same numbers, same gradient, with and without prompt and padding."""
     from prefloop.train import trainer as ours
     from prefloop.train.completion_head import has_plain_head, score_responses_only
 
     arguments = {"base": tiny_model, "tokenizer": load_tokenizer(tiny_model.path), "longest": 100}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ours, "score_responses_only", lambda model: None)
-        trainer = ours.build_trainer(module_pairs, QUICK, checkpoints=tmp_path, **arguments)
+        patch.setattr(ours, "score_responses_only", lambda model, **_: None)
+        # Beside short pairs, one whose long answers are cheaper to encode apart, and one that max_length cuts.
+        long = replace(module_pairs[0], chosen="A seat. " * 30, rejected="No seat. " * 28)
+        trainer = ours.build_trainer(
+            [*module_pairs[:5], long], QUICK.model_copy(update={"max_length": 100}), checkpoints=tmp_path, **arguments
+        )
     model = trainer.model.float()
-    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(6)])
+    batch = trainer.data_collator(list(trainer.train_dataset))
     labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
 
     def run():
@@ -295,7 +309,7 @@ def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path):
         return found, {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
 
     theirs, their_grads = run()
-    score_responses_only(model.get_base_model())
+    score_responses_only(model.get_base_model(), share_prompts=share_prompts)
     fast, fast_grads = run()
     for field in ("loss", "log_probs", "entropy", "mean_logits"):
         torch.testing.assert_close(fast[field], theirs[field], rtol=1e-4, atol=1e-4)
