@@ -24,9 +24,9 @@ from .commands import (
     sweep,
 )
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
+from .commands.watching import View, outcome, watched_training
 from .console import facts, log_errors_only, log_to_stderr, progress_bar, result, result_json, say, table
 from .errors import Interrupted, UserError
-from .runs import silent
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -131,10 +131,10 @@ def _train_together(opening: "Callable[[], tuple[Recipe, Run]]", processes: int 
     with one_voice(world), ExitStack() as held:
         settings, opened = world.from_main(opening)
         world.from_main(lambda: held.enter_context(opened.locked()))
-        progress = held.enter_context(progress_bar("train")) if world.main else silent
-        adapter = train_adapter(opened, settings, progress)
+        view = held.enter_context(watched_training("train")) if world.main else View()
+        adapter = train_adapter(opened, settings, view.progress, view.metrics)
     if world.main:
-        facts("Trained", {"adapter": adapter.path, "base": adapter.base_name})
+        facts("Trained", {"adapter": adapter.path, "base": adapter.base_name} | outcome(adapter))
 
 
 @app.command()

@@ -79,8 +79,15 @@ def facts(title: str, rows: Mapping[str, object]) -> None:
 def progress_bar(title: str) -> Iterator[Report]:
     """Show a bar with the time left while the block runs; without a terminal, a line every tenth of the way."""
     if not err.is_terminal:
-        yield _lines(title)
+        yield plain_progress(title)
         return
+    with bar() as drawn:
+        task = drawn.add_task(title, total=None)
+        yield lambda done, total: drawn.update(task, completed=done, total=total)
+
+
+def bar() -> Progress:
+    """Return a bar with the time left, not yet shown."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -90,9 +97,7 @@ def progress_bar(title: str) -> Iterator[Report]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    return Progress(*columns, console=err, transient=True)
 
 
 def log_to_stderr(*, verbose: bool) -> None:
@@ -113,7 +118,8 @@ def log_errors_only() -> None:
     logging.getLogger("prefloop").setLevel(logging.ERROR)
 
 
-def _lines(title: str) -> Report:
+def plain_progress(title: str) -> Report:
+    """Return a progress that tells every tenth of the way in a line."""
     shown = -1
 
     def show(done: int, total: int) -> None:

@@ -14,7 +14,7 @@ runs/demo/
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,6 +52,14 @@ class Progress(Protocol):
 
 def silent(done: int, total: int) -> None:
     """Show nothing: the default wherever a function can report progress."""
+
+
+OnMetrics = Callable[[Mapping[str, Any]], None]
+"""Called with every row of metrics as it is written: names and numbers, `step` among them."""
+
+
+def unheard(row: Mapping[str, Any]) -> None:
+    """Show nothing: the default wherever a function tells of metrics."""
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> Path:

@@ -6,7 +6,10 @@ from typing import Any
 
 from ..pages import style
 from ..runs import Cost, write_text
-from .plots import accuracy_plot, check_plot, comparisons, lengths_plot, margins_plot, slices_plot, training_plots
+from ..train.alarms import Alarm
+from ..train.stopping import Stopping
+from .curves import training_curves
+from .plots import accuracy_plot, check_plot, comparisons, lengths_plot, margins_plot, slices_plot
 from .report import Estimate, Report
 from .words import percent, points
 
@@ -27,6 +30,8 @@ def write_page(
     report: Report,
     *,
     metrics: Sequence[Mapping[str, Any]] = (),
+    alarms: Sequence[Alarm] = (),
+    stopping: Stopping | None = None,
     agreement: Mapping[str, Any] | None = None,
     costs: Mapping[str, Cost] | None = None,
 ) -> Path:
@@ -36,16 +41,23 @@ def write_page(
         path: The page's file.
         report: What it shows.
         metrics: Rows of the training's metrics.jsonl, for the curves.
+        alarms: What the training was warned of.
+        stopping: How held-out pairs chose its weights, if they did.
         agreement: How far the annotators agreed, field by field.
         costs: What each phase of the run took.
     """
-    return write_text(path, render_page(report, metrics=metrics, agreement=agreement, costs=costs))
+    return write_text(
+        path,
+        render_page(report, metrics=metrics, alarms=alarms, stopping=stopping, agreement=agreement, costs=costs),
+    )
 
 
 def render_page(
     report: Report,
     *,
     metrics: Sequence[Mapping[str, Any]] = (),
+    alarms: Sequence[Alarm] = (),
+    stopping: Stopping | None = None,
     agreement: Mapping[str, Any] | None = None,
     costs: Mapping[str, Cost] | None = None,
 ) -> str:
@@ -62,7 +74,10 @@ def render_page(
         report=report,
         headline=WORDS[report.verdict],
         plots=_plots(report),
-        curves=training_plots(metrics),
+        curves=training_curves(metrics),
+        alarms=alarms,
+        stopping=stopping,
+        held_out=next((row for row in reversed(metrics) if "eval_pairs" in row), None),
         comparisons=comparisons(report),
         agreement=_rows(agreement or {}),
         costs=costs or {},

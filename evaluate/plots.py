@@ -10,15 +10,6 @@ WIDTH = 300
 """Of the plotting area in pixels: with its labels a plot still fits a telephone."""
 SERIES = {"base": "#8b95a5", "tuned": "#2f7de1"}
 """Both read on white and on near-black."""
-CURVES = {
-    "loss": "Training loss",
-    "eval_loss": "Held-out loss",
-    "rewards/accuracies": "Training reward accuracy",
-    "eval_rewards/accuracies": "Held-out reward accuracy",
-    "rewards/margins": "Training reward margin",
-    "eval_rewards/margins": "Held-out reward margin",
-}
-"""TRL's names of what is drawn over the training steps."""
 
 
 def accuracy_plot(report: Report) -> str:
@@ -83,23 +74,6 @@ def lengths_plot(report: Report) -> str:
         )
     )
     return svg(chart)
-
-
-def training_plots(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Draw each curve of `CURVES` that has at least two points, as (title, SVG)."""
-    curves = {name: [(row["step"], row[name]) for row in metrics if name in row and "step" in row] for name in CURVES}
-    return [(CURVES[name], svg(_curve(points))) for name, points in curves.items() if len(points) > 1]
-
-
-def _curve(points: Sequence[tuple[float, float]]) -> Any:
-    import altair as alt
-
-    data = alt.Data(values=[{"step": step, "value": value} for step, value in points])
-    return (
-        alt.Chart(data, width=WIDTH, height=120)
-        .mark_line(color=SERIES["tuned"], strokeWidth=2, point=len(points) < 30)
-        .encode(x=alt.X("step:Q", title="Step"), y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)))
-    )
 
 
 def _row(label: str, series: str, estimate: Estimate) -> dict[str, Any]:

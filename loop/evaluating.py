@@ -95,11 +95,14 @@ def _sealed_without_pair(run: Run) -> "list[LeftOut]":
 
 def _write_page(path: Path, run: Run, report: "Report") -> Path:
     from ..evaluate.page import write_page
+    from ..train.alarms import read_alarms
 
     return write_page(
         path,
         report,
         metrics=read_lines(run.folder / "train" / "metrics.jsonl"),
+        alarms=read_alarms(run.folder / "train" / "alarms.json"),
+        stopping=run_adapter(run).stopping,
         agreement=read_json(collected_file(run, "summary.json"))["agreement"],
         costs=run.costs,
     )

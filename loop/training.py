@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..collect import PreferencePair, originals, pairwise, read_sealed, read_votes
 from ..recipe import Recipe
-from ..runs import Progress, Run, silent, timed
+from ..runs import OnMetrics, Progress, Run, silent, timed, unheard
 from .decontaminating import training_rows
 from .folder import base_model, collected_file, read_run_items
 from .judging import gold_answers
@@ -43,8 +43,10 @@ def check_training(run: Run, recipe: Recipe) -> "Preflight":
     return preflight(pairs, measured_settings(run, recipe, pairs), load_tokenizer(base_model(recipe).path))
 
 
-def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Adapter":
+def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent, on_metrics: OnMetrics = unheard) -> "Adapter":
     """Train on the pairs that a pull has made; one of several processes if a launcher started them.
+
+    `on_metrics` is called with every row of the training's metrics.jsonl.
 
     Raises:
         UserError: there are no pairs yet, or the training can't be done (`train_dpo`).
@@ -63,6 +65,7 @@ def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent) -> "Ada
     timing: AbstractContextManager[list[str]] = timed(run, "train") if world.main else nullcontext([])
     with timing as summary:
         pairs, settings, base = world.from_main(read)
-        adapter = train_dpo(pairs, settings, base=base, folder=run.folder / "train", progress=progress)
+        folder = run.folder / "train"
+        adapter = train_dpo(pairs, settings, base=base, folder=folder, progress=progress, on_metrics=on_metrics)
         summary.append(f"{len(pairs)} pairs, {base.name} from the {base.source}")
     return adapter

@@ -1,16 +1,24 @@
-"""An adapter: the trained matrices in a folder of their own, with everything needed to know where they came from."""
+"""What a training makes: the trained weights in a folder of their own, with all that says where they came from.
+
+Mostly they are an adapter's matrices, as PEFT writes them; after full fine-tuning (`use_peft: false`) they are a whole
+model, as transformers writes it. Both have the same record.
+"""
 
 import hashlib
 import logging
 import shutil
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from ..errors import UserError
 from ..models import ModelFolder, load_model, load_tokenizer, resolve_model
 from ..runs import read_json, write_json
 from .settings import TrainSettings
+from .stopping import Stopping
 from .surroundings import quiet_libraries
 
 if TYPE_CHECKING:
@@ -32,7 +40,7 @@ PROBE = (
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A trained LoRA adapter and its lineage."""
+    """A trained adapter, or after full fine-tuning a whole model, and its lineage."""
 
     path: Path
     base_name: str
@@ -43,7 +51,7 @@ class Adapter:
     data_sha256: str
     """What it was trained on (`manifest`)."""
     sha256: str
-    """The fingerprint of the adapter's own config and weights."""
+    """The fingerprint of the config and the weights that were trained."""
     settings: TrainSettings
     pairs: int
     """Pairs trained on."""
@@ -57,6 +65,21 @@ class Adapter:
     """The mean of every logged metric over the last epoch, under TRL's names."""
     versions: dict[str, str]
     """The libraries it was made with."""
+    base_adapter_sha256: str | None = None
+    """The fingerprint of the adapter that training went on from, if it did."""
+    sft_data_sha256: str | None = None
+    """The demonstrations of the supervised stage, where they were others than the pairs' chosen answers."""
+    chat_template_sha256: str | None = None
+    """The recipe's chat template, where it was not the base's own."""
+    held_out: dict[str, float] = field(default_factory=dict)
+    """The metrics of these weights on the held-out pairs, under their names in metrics.jsonl; empty without any."""
+    stopping: Stopping | None = None
+    """Which step's weights these are and why, where held-out pairs chose them; else they are the last step's."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a whole model, to be loaded without the base."""
+        return not self.settings.use_peft
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -70,7 +93,9 @@ def read_adapter(path: Path) -> Adapter:
     record = read_json(path / RECORD)
     if record["sha256"] != adapter_sha256(path):
         raise UserError(f"the weights in {path} are not those that {RECORD} describes; train again, or restore them")
-    return Adapter(**record | {"path": path, "settings": TrainSettings.model_validate(record["settings"])})
+    read = {"path": path, "settings": TrainSettings.model_validate(record["settings"])}
+    chosen = {"stopping": Stopping(**record["stopping"])} if record.get("stopping") else {}
+    return Adapter(**record | read | chosen)
 
 
 def write_record(adapter: Adapter) -> None:
@@ -80,14 +105,21 @@ def write_record(adapter: Adapter) -> None:
     write_json(adapter.path / RECORD, record)
 
 
+def weight_files(path: Path) -> list[str]:
+    """Return the names of the files that hold config and weights: an adapter's, or a whole model's."""
+    if not (path / "config.json").exists():
+        return list(WEIGHTS)
+    return ["config.json", *sorted(file.name for file in path.glob("model*.safetensors*"))]
+
+
 def adapter_sha256(path: Path) -> str:
-    """Return the SHA-256 over the adapter's config and weights.
+    """Return the SHA-256 over config and weights.
 
     Raises:
         UserError: one of them is missing.
     """
     digest = hashlib.sha256()
-    for name in WEIGHTS:
+    for name in weight_files(path):
         if not (path / name).exists():
             raise UserError(f"{path} is not a whole adapter: {name} is missing")
         with (path / name).open("rb") as file:
@@ -101,6 +133,8 @@ def merge_adapter(adapter: Adapter, base: ModelFolder, out: Path) -> ModelFolder
     Raises:
         UserError: the base is not the one trained on, `out` is taken, or rounding moved the merged model too far.
     """
+    if adapter.whole:
+        raise UserError(f"{adapter.path} is a whole model already: there is nothing to merge")
     _refuse_other_base(adapter, base)
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty; choose another folder for the merged model")
@@ -165,4 +199,6 @@ def same_record(path: Path, expected: dict[str, Any]) -> bool:
     if not (path / RECORD).exists():
         return False
     record = read_json(path / RECORD)
+    with suppress(ValidationError):  # settings that there were not when it was trained: their defaults are how it was
+        record["settings"] = TrainSettings.model_validate(record["settings"]).model_dump(mode="json")
     return all(record.get(key) == value for key, value in expected.items())

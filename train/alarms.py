@@ -1,10 +1,13 @@
 """What a person would want to be told while a training goes on, in plain words. Pure functions over metrics rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import exp, isfinite, sqrt
+from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
+
+from ..runs import read_json, write_json
 
 Row = Mapping[str, Any]
 """A row of metrics.jsonl: one optimiser step under TRL's names; `eval_` ones where held-out pairs were measured."""
@@ -79,9 +82,14 @@ def merged(before: Mapping[str, Alarm], now: Sequence[Alarm]) -> dict[str, Alarm
     return {**before, **{alarm.name: alarm for alarm in now}, **again}
 
 
-def as_rows(found: Sequence[Alarm]) -> list[dict[str, Any]]:
-    """Return the alarms for alarms.json."""
-    return [asdict(alarm) for alarm in found]
+def write_alarms(path: Path, found: Iterable[Alarm]) -> Path:
+    """Write a training's alarms.json."""
+    return write_json(path, [asdict(alarm) for alarm in found])
+
+
+def read_alarms(path: Path) -> list[Alarm]:
+    """Read them back; none where a training of an earlier version wrote no such file."""
+    return [Alarm(**row) for row in read_json(path)] if path.exists() else []
 
 
 MEASURED = "eval_rewards/accuracies"

@@ -4,9 +4,12 @@ A training's folder:
 
     preflight.json    what was found in the data
     data.json         what went in: the ids of all pairs, their hash, the counts
-    metrics.jsonl     one row a step, under TRL's names
+    metrics.jsonl     one row a step, under TRL's names; those of held-out pairs start with eval_
+    alarms.json       what went wrong on the way, in plain words
     checkpoints/      while it runs; a killed training resumes from here
-    adapter/          the result: weights, tokenizer, chat template, lineage (prefloop.json)
+    sft/              the supervised stage, if there is one (train/warm_start.py)
+    adapter/          the result: weights, tokenizer, chat template, lineage (prefloop.json); with use_peft false it
+                      holds a whole model
 """
 
 import logging
@@ -21,18 +24,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair, Sealed, find_sealed, refuse_sealed
-from ..models import ModelFolder, load_tokenizer
-from ..runs import Progress, read_json, read_lines, silent, write_json
+from ..models import ModelFolder
+from ..runs import OnMetrics, Progress, read_lines, silent, unheard, write_json
 from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
 from .checkpoints import cut_metrics, last_whole, step_of
+from .continuing import base_adapter_sha256, forget_reference
+from .first_step import check_first_step
+from .held_out import Split, split
+from .held_out_scores import HeldOutScores
 from .interruptions import Stop, stepping, stop_between_steps, stoppable
 from .mishaps import mishaps_told, refuse_no_numbers, require_space
 from .policy import LoadPolicy, load_policy
 from .preflight import Preflight, preflight
 from .rows import data_sha256, in_training_order, manifest
+from .saving import write_weights
 from .settings import TrainSettings
-from .sharding import whole_weights
+from .sft import Demonstration, demonstrations_sha256, read_demonstrations
+from .sharding import refuse_other_sharding, whole_weights
+from .stopping import Stopping, best_folder, restore_weights, stopping
 from .surroundings import quiet_libraries, refuse_missing_packages, trackers
+from .template import load_training_tokenizer, template_sha256
+from .votes import refuse_unread
+from .warm_start import refuse_sealed_demonstrations, warm_start
+from .watching import SPEED, TRAIN_PASSES, Watching, watch
 from .world import join_world, refuse_lone_process_with_many_gpus
 
 if TYPE_CHECKING:
@@ -40,9 +54,6 @@ if TYPE_CHECKING:
     from trl import DPOTrainer
 
 log = logging.getLogger(__name__)
-
-TRAIN_PASSES = 3
-"""What training on a pair costs in forward passes, for an even progress bar: the reference pass counts one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class _Trained:
     steps: int
     seconds: float
     pairs_per_second: float
+    stopping: Stopping | None
+    held_out: dict[str, float]
 
 
 def train_dpo(
@@ -61,18 +74,27 @@ def train_dpo(
     base: ModelFolder,
     folder: Path,
     progress: Progress = silent,
+    on_metrics: OnMetrics = unheard,
     resume: bool = True,
     sealed: Sealed | None = None,
+    demonstrations: Sequence[Demonstration] | None = None,
     load: LoadPolicy = load_policy,
 ) -> Adapter:
-    """Train a LoRA adapter on the pairs with TRL's DPOTrainer, and write it with its lineage to `folder`/adapter.
+    """Train on the pairs with TRL's DPOTrainer, and write the result with its lineage to `folder`/adapter.
 
     The same pairs, settings and base give the same weights on the same machine, in whatever order the pairs come and
-    however often the process was killed in between, in one process or in several (`train/world.py`). With `resume`, a finished adapter of the same training is returned
-    as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew.
+    however often the process was killed in between. With `resume`, a finished adapter of the same training is returned
+    as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew. Several
+    processes train as one (`train/world.py`).
+
+    Some pairs are held out (`settings.held_out`): they are never trained on, and tell how the training goes.
+    `on_metrics` is called with every row of metrics.jsonl.
 
     Sealed pairs are refused: those that are marked so, and those whose prompt is in the sealed set (`sealed`, or that
     of the run that `folder` lies in) or near to it.
+
+    `demonstrations` are what the supervised stage learns from (`settings.sft`); without them it reads its own file, or
+    takes the chosen answers. They are refused like pairs, and those on held-out prompts are left out.
 
     `load` brings the model; several trainings on one base can share it (`train/sharing.py`).
 
@@ -84,24 +106,42 @@ def train_dpo(
     world = join_world()
     refuse_missing_packages(settings)
     refuse_lone_process_with_many_gpus()
-    ordered, tokenizer = in_training_order(pairs), load_tokenizer(base.path)
+    ordered, tokenizer = in_training_order(pairs), load_training_tokenizer(base, settings)
+    if demonstrations is None and settings.sft and settings.sft.data:
+        demonstrations = read_demonstrations(settings.sft.data)
     identity = {
         "settings": settings.model_dump(mode="json"),
         "base_sha256": base.sha256,
-        "data_sha256": data_sha256(ordered),
+        "base_adapter_sha256": base_adapter_sha256(settings, base),
+        "chat_template_sha256": template_sha256(settings),
+        "data_sha256": data_sha256(ordered, settings),
+        "sft_data_sha256": demonstrations_sha256(demonstrations) if demonstrations else None,
     }
 
-    def prepare() -> Preflight | None:
+    def prepare() -> tuple[Preflight, Split] | None:
         refuse_sealed(pairs, sealed or find_sealed(folder))
+        refuse_sealed_demonstrations(demonstrations or (), sealed or find_sealed(folder))
+        refuse_unread(pairs, settings)
         return _prepare(ordered, settings, tokenizer, folder, identity, resume)
 
-    checked = world.from_main(prepare)
-    if checked is None:
+    prepared = world.from_main(prepare)
+    if prepared is None:
         log.info("%s is already trained on these pairs with these settings", folder / "adapter")
         return read_adapter(folder / "adapter")
     tracking = trackers(settings, folder, identity) if world.main else nullcontext()
     with quiet_libraries(), tracking, mishaps_told(folder, settings), stoppable() as stop:
-        return _train(ordered, settings, base, folder, tokenizer, checked, identity, load, progress, stop)
+        start, progress = warm_start(
+            demonstrations,
+            prepared[1],
+            settings,
+            base=base,
+            tokenizer=tokenizer,
+            folder=folder / "sft",
+            identity=identity,
+            progress=progress,
+            stop=stop,
+        )
+        return _train(*prepared, settings, base, folder, tokenizer, identity, load, start, progress, on_metrics, stop)
 
 
 def _prepare(
@@ -111,7 +151,7 @@ def _prepare(
     folder: Path,
     identity: dict[str, Any],
     resume: bool,
-) -> Preflight | None:
+) -> tuple[Preflight, Split] | None:
     """Look at the data and make the folder ready; None if all of it is trained already."""
     checked = preflight(pairs, settings, tokenizer)
     write_json(folder / "preflight.json", checked.as_json())
@@ -120,76 +160,128 @@ def _prepare(
         log.warning("%s", warning)
     if resume and same_record(folder / "adapter", identity):
         return None
+    parts = split(pairs, settings.held_out)
     if (folder / "adapter").exists():
         log.warning("%s is replaced", folder / "adapter")
         shutil.rmtree(folder / "adapter")
     if not resume:
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    write_json(folder / "data.json", manifest(pairs, checked.findings["dropped"]))
-    return checked
+    held_out = {"held_out": [pair.id for pair in parts.held_out]}
+    write_json(folder / "data.json", manifest(pairs, checked.findings["dropped"], settings) | held_out)
+    return checked, parts
 
 
 def _train(
-    pairs: Sequence[PreferencePair],
+    checked: Preflight,
+    parts: Split,
     settings: TrainSettings,
     base: ModelFolder,
     folder: Path,
     tokenizer: "PreTrainedTokenizerBase",
-    checked: Preflight,
     identity: dict[str, Any],
     load: LoadPolicy,
+    start_from: Path | None,
     progress: Progress,
+    on_metrics: OnMetrics,
     stop: Stop,
 ) -> Adapter:
     from .reference import cache_reference
     from .trainer import build_trainer
-    from .watching import watch
 
     world, checkpoints, metrics = join_world(), folder / "checkpoints", folder / "metrics.jsonl"
     trainer = build_trainer(
-        pairs, settings, base=base, tokenizer=tokenizer, checkpoints=checkpoints, longest=checked.longest, load=load
+        parts.training,
+        settings,
+        base=base,
+        tokenizer=tokenizer,
+        checkpoints=checkpoints,
+        longest=checked.longest,
+        load=load,
+        start=start_from,
     )
-    start, work = time.monotonic(), checked.kept * (1 + TRAIN_PASSES * settings.epochs)
+    start, kept = time.monotonic(), len(trainer.train_dataset)
+    work = kept * (1 + TRAIN_PASSES * settings.epochs)
 
     def reference(done: int, total: int) -> None:
         progress(done, work)
 
     def step(done: int, total: int) -> None:
-        progress(checked.kept + round((work - checked.kept) * done / total), work)
+        progress(kept + round((work - kept) * done / total), work)
 
     cache_reference(trainer, settings.in_memory, reference)
-
-    watch(trainer, metrics, identity, step)
+    held_out = _held_out(trainer, parts, settings, tokenizer)
     refuse_no_numbers(trainer, settings, world)
     stop_between_steps(trainer, stop, world)
 
     def go_on_from() -> Path | None:
         require_space(trainer, folder)
         last = last_whole(checkpoints, identity)
+        if last:
+            refuse_other_sharding(trainer, last)
         cut_metrics(metrics, step_of(last) if last else 0)
         return last
 
     from_checkpoint = world.from_main(go_on_from)
+    if not from_checkpoint:
+        check_first_step(trainer, settings)
+    if settings.use_peft:
+        forget_reference(trainer)
+    watching = Watching(
+        trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics
+    )
+    watch(trainer, watching)
     with stepping(stop):
-        trained = _run(trainer, from_checkpoint, settings, checked.kept, start)
+        trained = _run(trainer, from_checkpoint, settings, kept, start, watching)
     stop.require_going_on(trainer.state.max_steps)
+    if trained.stopping:
+        restore_weights(trainer, best_folder(checkpoints, trained.stopping.best_step))
     weights = whole_weights(trainer)
-    adapter = world.from_main(lambda: _save(trainer, weights, settings, base, folder, identity, trained, checked.kept))
+    adapter = world.from_main(lambda: _save(trainer, weights, settings, base, folder, identity, trained, kept))
     if world.main:
         shutil.rmtree(checkpoints)
+    progress(work, work)
     return adapter
 
 
+def _held_out(
+    trainer: "DPOTrainer", parts: Split, settings: TrainSettings, tokenizer: "PreTrainedTokenizerBase"
+) -> HeldOutScores | None:
+    if not parts.measured:
+        return None
+    log.info("%d pairs are held out to watch the training by", len(parts.held_out))
+    return HeldOutScores(
+        trainer,
+        parts.measured,
+        parts.clusters,
+        tokenizer,
+        batch_size=settings.in_memory,
+        max_length=settings.max_length,
+    )
+
+
 def _run(
-    trainer: "DPOTrainer", from_checkpoint: Path | None, settings: TrainSettings, pairs: int, start: float
+    trainer: "DPOTrainer",
+    from_checkpoint: Path | None,
+    settings: TrainSettings,
+    pairs: int,
+    start: float,
+    watching: Watching,
 ) -> _Trained:
     begun, first = time.monotonic(), step_of(from_checkpoint) if from_checkpoint else 0
     if from_checkpoint:
         log.info("resuming from step %d", first)
-    trainer.train(resume_from_checkpoint=str(from_checkpoint) if from_checkpoint else None)
-    now, steps = time.monotonic(), trainer.state.global_step
-    seen = pairs * settings.epochs * (steps - first) / steps
-    return _Trained(steps, round(now - start, 1), round(seen / (now - begun), 3))
+    if not watching.over:  # by the held-out pairs, and killed before its weights were saved
+        trainer.train(resume_from_checkpoint=str(from_checkpoint) if from_checkpoint else None)
+    watching.finish()
+    now, steps, patience = time.monotonic(), max(first, trainer.state.global_step), settings.held_out.patience
+    stopped = stopping(watching.measured, patience) if patience and watching.measured else None
+    return _Trained(
+        steps,
+        round(now - start, 1),
+        round(min((steps - first) * settings.batch_size, pairs * settings.epochs) / (now - begun), 3),
+        stopped,
+        watching.held_out_at(stopped.best_step if stopped else steps),
+    )
 
 
 def _save(
@@ -204,10 +296,7 @@ def _save(
 ) -> Adapter:
     partial, final = folder / ".adapter.partial", folder / "adapter"
     shutil.rmtree(partial, ignore_errors=True)
-    trainer.model.save_pretrained(partial, state_dict=weights, save_embedding_layers=False)
-    trainer.processing_class.save_pretrained(partial)
-    (partial / "README.md").unlink(missing_ok=True)  # PEFT's blank card
-    _name_base(partial / "adapter_config.json", base)
+    write_weights(trainer, weights, settings, base, partial)
     adapter = Adapter(
         path=partial,
         base_name=base.name,
@@ -222,23 +311,22 @@ def _save(
         pairs_per_second=trained.pairs_per_second,
         metrics=_last_epoch(folder / "metrics.jsonl", trained.steps, math.ceil(pairs / settings.batch_size)),
         versions={name: version(name) for name in ("prefloop", "trl", "transformers", "peft", "torch", "accelerate")},
+        base_adapter_sha256=identity["base_adapter_sha256"],
+        chat_template_sha256=identity["chat_template_sha256"],
+        sft_data_sha256=identity["sft_data_sha256"],
+        held_out=trained.held_out,
+        stopping=trained.stopping,
     )
     write_record(adapter)
     partial.rename(final)
     return replace(adapter, path=final)
 
 
-def _name_base(config: Path, base: ModelFolder) -> None:
-    """Name the base as the user did, not by a path on this machine; sort what PEFT writes in a set's random order."""
-    written = read_json(config)
-    written["base_model_name_or_path"] = base.name
-    written["revision"] = base.revision if base.source == "hub" else None
-    if isinstance(written["target_modules"], list):
-        written["target_modules"].sort()
-    write_json(config, written)
-
-
 def _last_epoch(metrics: Path, steps: int, steps_per_epoch: int) -> dict[str, float]:
     rows = [row for row in read_lines(metrics) if row["step"] > steps - steps_per_epoch]
-    names = [name for name in rows[-1] if name not in {"step", "epoch", "learning_rate"}]
+    names = [name for name in rows[-1] if _is_averaged(name) and all(name in row for row in rows)]
     return {name: round(sum(row[name] for row in rows) / len(rows), 6) for name in names}
+
+
+def _is_averaged(name: str) -> bool:
+    return name not in {"step", "epoch", "learning_rate", "alarms", *SPEED} and not name.startswith("eval_")

@@ -1,5 +1,6 @@
 """The training stage's settings."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
@@ -7,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from ..models import SMALL_MODEL
 from .findings import PreflightSettings
 from .held_out import HeldOutSettings
+from .sft import SftSettings
 from .votes import SMOOTHED, VoteSettings, vote_problem
 
 Loss = Literal[
@@ -46,6 +48,12 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """A Hub id or a model folder."""
     base_revision: str | None = None
     """The Hub commit, tag or branch; a release should name a commit."""
+    base_adapter: Path | None = None
+    """An adapter folder to go on from, which then is the reference; the lora settings must say what it is."""
+    chat_template: Path | None = None
+    """A Jinja file that conversations are rendered with, for a base that has no template; it goes with the result."""
+    sft: SftSettings | None = None
+    """A supervised stage before DPO, which then is the reference; None goes straight to DPO."""
     loss_type: tuple[Loss, ...] = Field(("sigmoid",), min_length=1)
     """TRL's names; several are added up."""
     loss_weights: tuple[float, ...] | None = None
@@ -81,7 +89,7 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     max_length: int = Field(1024, ge=16)
     """Tokens of prompt and response together; a longer response loses its end, a prompt that long its pair."""
     use_peft: bool = True
-    """Train an adapter; false trains all weights (fp32 master weights, 16 bytes each with Adam's) into a whole model."""
+    """Train an adapter; false trains all weights (in fp32, 16 bytes each with Adam's) and makes a whole model."""
     lora_rank: int = Field(16, ge=1)
     """The rank of the adapter's matrices."""
     lora_alpha: float = Field(32, gt=0)
@@ -147,9 +155,9 @@ def _beta(settings: TrainSettings) -> str | None:
     summed = set(settings.loss_type) - LENGTH_NORMALISED - {"sft"}
     if summed and settings.beta > LARGEST_SUMMED_BETA:
         return (
-            f"beta {settings.beta} is on the scale of log-probabilities per token, but {', '.join(sorted(summed))} adds "
-            f"them up over the answer and would stop learning at once; take 0.01 to 0.5, at most {LARGEST_SUMMED_BETA}, "
-            "or loss_type sigmoid_norm"
+            f"beta {settings.beta} is on the scale of log-probabilities per token, but {', '.join(sorted(summed))} "
+            f"adds them up over the answer and would stop learning at once; take 0.01 to 0.5, at most "
+            f"{LARGEST_SUMMED_BETA}, or loss_type sigmoid_norm"
         )
     return None
 
@@ -170,8 +178,8 @@ def _length(settings: TrainSettings) -> str | None:
     normalised = LENGTH_NORMALISED & set(settings.loss_type)
     if settings.ld_alpha is not None and normalised:
         return (
-            f"ld_alpha takes length out of summed log-probabilities, but {', '.join(sorted(normalised))} divides by the "
-            "number of tokens already; leave ld_alpha out"
+            f"ld_alpha takes length out of summed log-probabilities, but {', '.join(sorted(normalised))} divides by "
+            "the number of tokens already; leave ld_alpha out"
         )
     return None
 
@@ -209,12 +217,12 @@ def _whole(settings: TrainSettings) -> str | None:
     if settings.use_peft:
         return None
     default = {name: TrainSettings.model_fields[name].default for name in ADAPTER_ONLY}
-    given = [name for name in ADAPTER_ONLY if getattr(settings, name) != default[name]]
+    given = [name for name, value in settings.model_dump(include=set(ADAPTER_ONLY)).items() if value != default[name]]
     if given:
         return f"use_peft false trains all weights, so {', '.join(given)} would have no effect; leave them out"
     return None
 
 
-ADAPTER_ONLY = ("lora_rank", "lora_alpha", "use_rslora", "use_dora", "target_modules", "quantization")
+ADAPTER_ONLY = ("base_adapter", "lora_rank", "lora_alpha", "use_rslora", "use_dora", "target_modules", "quantization")
 """Settings of an adapter or of the frozen base under it."""
 CHECKS = (_losses, _beta, _smoothing, _schedule, _length, _sorting, _batch, _head, _whole, vote_problem)
