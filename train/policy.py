@@ -64,14 +64,12 @@ def lora_config(model: "PreTrainedModel", settings: TrainSettings) -> Any:
     from peft import LoraConfig
 
     if settings.target_modules != "all-linear":
-        layers = {
-            name.rsplit(".", 1)[-1] for name, module in model.named_modules() if "Linear" in type(module).__name__
-        }
+        layers = linear_layers(model)
         unknown = sorted(set(settings.target_modules) - layers)
         if unknown:
             raise UserError(
                 f"target_modules: {', '.join(unknown)} is no linear layer of {settings.base_model}; "
-                f"it has {', '.join(sorted(layers - {'lm_head'}))}"
+                f"it has {', '.join(sorted(layers))}"
             )
     targets = settings.target_modules if settings.target_modules == "all-linear" else list(settings.target_modules)
     return LoraConfig(
@@ -83,6 +81,12 @@ def lora_config(model: "PreTrainedModel", settings: TrainSettings) -> Any:
         use_dora=settings.use_dora,
         task_type="CAUSAL_LM",
     )
+
+
+def linear_layers(model: "PreTrainedModel") -> set[str]:
+    """Return the names of the layers that can get an adapter: linear ones but the head."""
+    linear = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if "Linear" in type(module).__name__}
+    return linear - {"lm_head"}
 
 
 def no_reference() -> "PreTrainedModel":
