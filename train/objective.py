@@ -45,7 +45,7 @@ def vote_loss(margin: "Tensor", said: Mapping[str, "Tensor"], votes: VoteSetting
 def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
     """Return TRL's trainer, reading votes. It needs a loss of `votes.LOSSES`, and `COLUMNS` in its training rows.
 
-    Only training batches carry votes: whatever else is computed with the trainer (the reference, an evaluation) is as
+    An SFT term beside that loss is TRL's, but for ties, which have no chosen answer. Only training batches carry votes: whatever else is computed with the trainer (the reference, an evaluation) is as
     TRL computes it. Reward accuracies and margins are logged without ties, `rewards/tie_margins` is the mean size of
     the ties' margins; TRL's other metrics see every row.
     """
@@ -76,9 +76,15 @@ def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
                 return super()._compute_loss(model, batch, return_outputs)
             with _first_output(model) as seen:
                 theirs = super()._compute_loss(model, batch, return_outputs)
-            chosen, rejected = self._log_ratios(seen[0].log_probs, batch)
-            loss = vote_loss(self.beta * self._delta(chosen, rejected, batch), said, votes).mean()
-            loss = loss * self.loss_weights[0]
+            log_probs = seen[0].log_probs[:, 1 - batch["completion_mask"].size(1) :]
+            chosen, rejected = self._log_ratios(log_probs, batch)
+            loss = 0.0
+            for name, weight in zip(self.loss_types, self.loss_weights, strict=True):
+                if name == "sft":
+                    loss = loss + weight * _mean_loss(log_probs, batch["completion_mask"], said[TIED])
+                else:
+                    margin = self.beta * self._delta(chosen, rejected, batch, name)
+                    loss = loss + weight * vote_loss(margin, said, votes).mean()
             if self.aux_loss_enabled:
                 loss = loss + self.router_aux_loss_coef * seen[0].aux_loss
             if votes.ties != "drop":
@@ -87,15 +93,15 @@ def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
 
         def _log_ratios(self, log_probs: "Tensor", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
             """Policy minus reference, summed over tokens, of the first and the second half of the batch."""
-            chosen, rejected = log_probs[:, 1 - batch["completion_mask"].size(1) :].sum(dim=1).chunk(2, dim=0)
+            chosen, rejected = log_probs.sum(dim=1).chunk(2, dim=0)
             if self.precompute_ref_logps:
                 reference = batch["ref_chosen_logps"], batch["ref_rejected_logps"]
             else:
                 reference = self.compute_ref_log_probs(self.model, batch)
             return chosen - reference[0], rejected - reference[1]
 
-        def _delta(self, chosen: "Tensor", rejected: "Tensor", batch: Mapping[str, "Tensor"]) -> "Tensor":
-            if self.loss_types[0] == "sigmoid":
+        def _delta(self, chosen: "Tensor", rejected: "Tensor", batch: Mapping[str, "Tensor"], name: str) -> "Tensor":
+            if name == "sigmoid":
                 return chosen - rejected
             tokens = [mask.sum(dim=1).clamp(min=1.0) for mask in batch["completion_mask"].chunk(2, dim=0)]
             return chosen / tokens[0] - rejected / tokens[1]
@@ -119,6 +125,12 @@ def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
                 del logged[name]  # TRL divides by the number of values
 
     return VoteTrainer
+
+
+def _mean_loss(log_probs: "Tensor", mask: "Tensor", tied: "Tensor") -> "Tensor":
+    """Return TRL's SFT term, the mean -log p of the chosen answers' tokens. A tie has no chosen answer."""
+    scored = mask[: len(tied), 1:].bool() & ~tied[:, None]
+    return -(log_probs[: len(tied)] * scored).sum() / scored.sum().clamp(min=1)
 
 
 def _carrying(collate: Callable[..., dict[str, Any]], mean_weight: float) -> Callable[..., dict[str, Any]]:

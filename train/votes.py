@@ -72,12 +72,12 @@ def vote_problem(settings: "TrainSettings") -> str | None:
         return "votes.tie_probability has no effect where ties are dropped; take votes.ties davidson or rao_kupper"
     if not votes.in_loss or (SMOOTHED & losses and not votes.weights and votes.ties == "drop" and _smoothed(votes)):
         return None
-    if len(losses) > 1 or not LOSSES & losses:
+    if not LOSSES & losses or losses - LOSSES - {"sft"}:
         asked = [name for name, on in _asked(votes).items() if on]
         also = f"; targets smoothed also goes with {', '.join(sorted(SMOOTHED))}" if _smoothed(votes) else ""
         return (
             f"votes.{' and votes.'.join(asked)} can't be read by loss_type {', '.join(settings.loss_type)}, which is "
-            f"no likelihood of a vote; take sigmoid or sigmoid_norm alone{also}"
+            f"no likelihood of a vote; take sigmoid or sigmoid_norm, with or without sft{also}"
         )
     if settings.ld_alpha is not None:
         return "votes and ld_alpha both change the loss of a pair and were never tried together; leave one of them out"

@@ -66,7 +66,8 @@ def test_a_target_never_turns_against_its_label_and_more_votes_make_it_surer(agr
     ("given", "says"),
     [
         ({"weights": True, "loss_type": ["ipo"]}, "votes.weights can't be read by loss_type ipo"),
-        ({"targets": "soft", "loss_type": ["sigmoid", "sft"]}, "take sigmoid or sigmoid_norm alone"),
+        ({"targets": "soft", "loss_type": ["sigmoid", "bco_pair"]}, "take sigmoid or sigmoid_norm, with or without"),
+        ({"targets": "soft", "loss_type": ["sft"]}, "can't be read by loss_type sft"),
         ({"targets": "soft", "loss_type": ["robust"]}, "targets soft can't be read by loss_type robust"),
         ({"targets": "smoothed", "ties": "davidson", "loss_type": ["robust"]}, "ties davidson can't be read"),
         ({"targets": "smoothed", "loss_type": ["hinge"]}, "also goes with aot, .* robust"),
@@ -88,6 +89,7 @@ def test_what_does_not_go_together_is_refused_in_a_sentence(given, says):
     [
         {"weights": True, "targets": "soft", "ties": "rao_kupper", "tie_probability": 0.2},
         {"targets": "soft", "prior": 0.5},
+        {"ties": "davidson", "loss_type": ["sigmoid", "sft"]},
         {"targets": "smoothed", "label_smoothing": 0.1},
         {"targets": "smoothed", "loss_type": ["robust"]},
         {"targets": "smoothed", "loss_type": ["exo_pair"]},

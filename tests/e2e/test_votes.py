@@ -1,0 +1,227 @@
+"""Votes in the loss with the real TRL: its own numbers where votes say nothing, the formulas where they do."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from prefloop.errors import UserError
+from prefloop.models import load_tokenizer
+from prefloop.train import TrainSettings, read_adapter, train_dpo
+from prefloop.train.objective import vote_trainer
+from prefloop.train.reference import cache_reference
+from prefloop.train.trainer import build_trainer
+from prefloop.train.votes import TARGET, TIED, WEIGHT
+from torch.nn.functional import logsigmoid
+
+pytestmark = [
+    # peft 0.21 and trl 1.16 still ask transformers 5.23 for names that it will drop in version 6.
+    pytest.mark.filterwarnings("ignore:.*will be removed in v6:FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.jit"),
+]
+
+QUICK = {"learning_rate": 1e-3, "epochs": 2, "batch_size": 4, "max_length": 256, "lora_rank": 4, "lora_alpha": 8}
+
+
+def asking(votes=None, **more):
+    return TrainSettings.model_validate(QUICK | {"votes": votes or {}} | more)
+
+
+@pytest.fixture
+def voted(make_pairs):
+    """Ten pairs, some of them contested, and two ties."""
+    shares = (1.0, 1.0, 2 / 3, 1.0, 2 / 3, 1.0, 1.0, 0.6, 1.0, 2 / 3, 0.5, 0.5)
+    ids = ("v1", "v2", "v3")
+    made = [
+        replace(pair, weight=share, preferred=share, vote_ids=ids)
+        for pair, share in zip(make_pairs(12), shares, strict=True)
+    ]
+    return [*made[:10], *(replace(pair, kind="tie", weight=1.0) for pair in made[10:])]
+
+
+def trainer_of(pairs, settings, base, folder):
+    trainer = build_trainer(
+        pairs, settings, base=base, tokenizer=load_tokenizer(base.path), checkpoints=folder, longest=100
+    )
+    cache_reference(trainer, 4, lambda done, total: None)
+    with torch.no_grad():  # away from the reference, where every loss is the same
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_B" in name:
+                parameter.copy_(torch.linspace(-0.03, 0.03, parameter.numel()).reshape(parameter.shape))
+    return trainer
+
+
+def first_batch(trainer):
+    return next(iter(trainer.get_train_dataloader()))
+
+
+def graded(trainer, batch):
+    trainer.model.train()
+    trainer.model.zero_grad()
+    loss = trainer.compute_loss(trainer.model, dict(batch))
+    loss.backward()
+    return loss.detach(), {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize(
+    ("more", "cached"),
+    [
+        ({}, True),
+        ({}, False),
+        ({"loss_type": ["sigmoid_norm"], "beta": 5, "loss_weights": [0.5]}, True),
+        ({"loss_type": ["sft", "sigmoid"], "loss_weights": [0.3, 1.0]}, True),
+    ],
+)
+def test_where_votes_say_nothing_the_loss_is_trls_to_the_bit(tiny_model, make_pairs, tmp_path, more, cached):
+    """Contract with TRL 1.16: certain targets and equal weights, so that only the code differs."""
+    certain = make_pairs(4)
+    theirs = trainer_of(certain, asking(**more), tiny_model, tmp_path)
+    ours = trainer_of(certain, asking({"weights": True}, **more), tiny_model, tmp_path)
+    theirs.precompute_ref_logps = ours.precompute_ref_logps = cached
+    expected, their_grads = graded(theirs, first_batch(theirs))
+    batch = first_batch(ours)
+    assert batch[WEIGHT].tolist() == batch[TARGET].tolist() == [1.0] * 4
+    found, grads = graded(ours, batch)
+    assert torch.equal(found, expected)
+    assert abs(float(found) - math.log(2) * sum(ours.loss_weights)) > 0.01
+    assert all(torch.equal(grads[name], grad) for name, grad in their_grads.items())
+    assert any(bool(grad.any()) for grad in grads.values())
+    assert dict(ours._metrics["train"]) == dict(theirs._metrics["train"])
+
+
+@pytest.mark.parametrize("ties", ["drop", "davidson", "rao_kupper"])
+def test_weights_targets_and_ties_enter_as_the_formula_says(tiny_model, voted, tmp_path, ties):
+    asked = asking({"weights": True, "targets": "soft", "prior": 1.0, "ties": ties}, batch_size=12)
+    rows = voted if ties != "drop" else voted[:10]
+    trainer = trainer_of(rows, asked, tiny_model, tmp_path)
+    batch = first_batch(trainer)
+    assert float(batch[WEIGHT].mean()) == pytest.approx(1.0)
+    assert sorted({round(value, 4) for value in batch[TARGET].tolist()}) == sorted(
+        {round((1 + 3 * pair.preferred) / 5, 4) for pair in rows}
+    )
+    loss, _ = graded(trainer, batch)
+    with torch.no_grad():
+        plain = {name: value for name, value in batch.items() if name not in (WEIGHT, TARGET, TIED)}
+        policy = trainer.model(
+            input_ids=plain["input_ids"],
+            attention_mask=plain["attention_mask"],
+            labels=plain["input_ids"].masked_fill(plain["completion_mask"] == 0, -100),
+            fused_lm_head=True,
+            use_cache=False,
+        ).log_probs.sum(1)
+    ratios = policy - torch.cat([plain["ref_chosen_logps"], plain["ref_rejected_logps"]])
+    d = 0.1 * (ratios[: len(rows)] - ratios[len(rows) :])
+    if ties == "drop":
+        win, even, lose = logsigmoid(d), d * 0, logsigmoid(-d)
+    elif ties == "davidson":
+        total = 1 + torch.exp(-d) + 2 * torch.exp(-d / 2)  # nu = 1
+        win, even, lose = -total.log(), (2 * torch.exp(-d / 2) / total).log(), (torch.exp(-d) / total).log()
+    else:
+        win, lose = (1 / (1 + 3 * torch.exp(-d))).log(), (1 / (1 + 3 * torch.exp(d))).log()  # nu = 3
+        even = win + lose + math.log(8)
+    clear = batch[TARGET] * win + (1 - batch[TARGET]) * lose
+    expected = -(batch[WEIGHT] * torch.where(batch[TIED], even, clear)).mean()
+    assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_micro_batches_add_up_to_the_batch(tiny_model, voted, tmp_path):
+    """Weights have a mean of 1 over the data, not over the batch: cutting a batch changes nothing."""
+    asked = asking({"weights": True, "targets": "soft", "ties": "davidson"}, batch_size=12)
+    whole = trainer_of(voted, asked, tiny_model, tmp_path)
+    parts = trainer_of(voted, asked.model_copy(update={"micro_batch_size": 3}), tiny_model, tmp_path)
+    loss, _ = graded(whole, first_batch(whole))
+    losses = [graded(parts, batch)[0] for batch in parts.get_train_dataloader()]
+    assert len(losses) == 4
+    assert float(sum(losses)) / 4 == pytest.approx(float(loss), rel=1e-3)
+
+
+def test_ties_are_no_pairs_in_what_is_logged(tiny_model, voted, tmp_path):
+    asked = asking({"ties": "rao_kupper"}, batch_size=12)
+    trainer = trainer_of(voted, asked, tiny_model, tmp_path)
+    batch = first_batch(trainer)
+    graded(trainer, batch)
+    logged = trainer._metrics["train"]
+    plain = trainer_of(voted[:10], asking(batch_size=10), tiny_model, tmp_path)
+    graded(plain, first_batch(plain))
+    for name in ("rewards/accuracies", "rewards/margins"):
+        assert len(logged[name]) == 1
+        assert logged[name][0] == pytest.approx(plain._metrics["train"][name][0], abs=0.02)
+    assert logged["rewards/tie_margins"][0] > 0
+    # A batch of ties alone has no accuracy, and TRL must not stumble over that.
+    trainer.log({})
+    graded(trainer, trainer_of(voted[10:], asked, tiny_model, tmp_path).get_train_dataloader().__iter__().__next__())
+    assert "rewards/accuracies" not in trainer._metrics["train"]
+    trainer.log({})
+
+
+def test_what_is_computed_beside_the_training_is_trls(tiny_model, voted, tmp_path):
+    """The reference pass, the check of the first step and held-out pairs see neither weights nor ties."""
+    asked = asking({"weights": True, "targets": "soft", "ties": "davidson"})
+    trainer = trainer_of(voted, asked, tiny_model, tmp_path)
+    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
+    assert not {WEIGHT, TARGET, TIED} & batch.keys()
+    plain = trainer_of(voted, asking(), tiny_model, tmp_path)
+    assert float(trainer.compute_loss(trainer.model, batch)) == float(plain.compute_loss(plain.model, batch))
+    assert type(plain).__name__ == "DPOTrainer"
+    assert not {WEIGHT, TARGET, TIED} & set(plain.train_dataset.column_names)
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_training_with_votes_resumes_to_the_same_weights(tiny_model, voted, tmp_path):
+    asked = asking({"weights": True, "targets": "soft", "prior": 0.5, "ties": "davidson"}, save_every=2, warmup=0.0)
+    whole = train_dpo(voted, asked, base=tiny_model, folder=tmp_path / "whole")
+
+    def stop_after_step_3(done, total):
+        if done > total * (1 + 3 * 2 * 3.5 / 6) / 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_dpo(voted, asked, base=tiny_model, folder=tmp_path / "cut", progress=stop_after_step_3)
+    resumed = train_dpo(voted, asked, base=tiny_model, folder=tmp_path / "cut")
+    assert resumed.sha256 == whole.sha256
+    assert read_adapter(whole.path).settings.votes == asked.votes
+    data = json.loads((tmp_path / "whole/data.json").read_text())
+    assert data["kinds"] == {"tie": 2, "vote": 10}
+    assert data["sha256"] == whole.data_sha256
+    # Other votes on the same texts are another training; where the loss reads none, they are not.
+    turned = [replace(pair, preferred=1.0) for pair in voted]
+    assert train_dpo(turned, asked, base=tiny_model, folder=tmp_path / "cut").sha256 != whole.sha256
+    with pytest.raises(UserError, match="2 rows are ties"):
+        train_dpo(voted, asking(), base=tiny_model, folder=tmp_path / "plain")
+
+
+def test_smoothing_and_robust_are_trained_with_the_same_number(tiny_model, make_pairs, tmp_path):
+    """cDPO by our sigmoid, Robust-DPO by TRL's: the first pulls a sure pair's margin back, the second pushes it on."""
+    pairs, margins = make_pairs(4), {}
+    for name, more in {
+        "plain": {},
+        "cdpo": {"votes": {"targets": "smoothed"}, "label_smoothing": 0.2},
+        "robust": {"votes": {"targets": "smoothed"}, "label_smoothing": 0.2, "loss_type": ["robust"]},
+    }.items():
+        asked = TrainSettings.model_validate(QUICK | {"warmup": 0.0, "epochs": 12, "learning_rate": 3e-3} | more)
+        margins[name] = train_dpo(pairs, asked, base=tiny_model, folder=tmp_path / name).metrics["rewards/margins"]
+    # cDPO's best margin is log((1 - 0.2) / 0.2) = 1.39, beyond which it turns back.
+    assert margins["cdpo"] < margins["plain"] < margins["robust"]
+
+
+@pytest.mark.parametrize("ties", ["davidson", "rao_kupper"])
+def test_ties_hold_their_margins_near_zero_and_clear_pairs_still_part(tiny_model, voted, tmp_path, ties):
+    asked = asking({"ties": ties}, epochs=15, warmup=0.0, batch_size=12, learning_rate=3e-3)
+    tied = [replace(pair, kind="tie", weight=1.0) for pair in voted[5:]]
+    adapter = train_dpo([*voted[:5], *tied], asked, base=tiny_model, folder=tmp_path / "ties")
+    assert adapter.metrics["rewards/accuracies"] == 1.0
+    assert adapter.metrics["rewards/margins"] > 4 * adapter.metrics["rewards/tie_margins"]
+
+
+def test_a_trainer_for_votes_is_trls_own_but_for_the_loss():
+    made = vote_trainer(asking({"weights": True}).votes)
+    own = {name for name in vars(made) if not name.startswith("__")} - {"_log_ratios", "_delta", "_log_without_ties"}
+    assert own - {"_log_mean", "_abc_impl"} == {
+        "get_train_dataloader",
+        "_set_signature_columns_if_needed",
+        "_compute_loss",
+    }
