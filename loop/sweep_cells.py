@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair, Sealed
 from ..collect.item import content_hash
+from ..collect.pair import TIE
 from ..errors import Interrupted, UserError
 from ..models import ModelFolder
 from ..runs import Progress, read_json, write_json
@@ -71,6 +72,11 @@ class Job:
 def pairs_hash(pairs: Sequence[PreferencePair]) -> str:
     """Return the hash of pairs and what the votes on them weigh, in whatever order."""
     return content_hash(sorted([pair.id, pair.kind, pair.weight] for pair in pairs))
+
+
+def read_by(cell: Cell, training: Sequence[PreferencePair]) -> list[PreferencePair]:
+    """Return what a cell trains on: the tied rows are for settings that know what a tie is."""
+    return [pair for pair in training if pair.kind != TIE or cell.train.votes.ties != "drop"]
 
 
 def gpus() -> list[str]:
@@ -179,7 +185,7 @@ def _finish(job: Job, cell: Cell, shared: "SharedBase", advance: Any) -> None:
         advance(cell.name, round((PART - 10) * done / total))
 
     adapter = train_dpo(
-        job.training,
+        read_by(cell, job.training),
         cell.train,
         base=job.base,
         folder=folder,
@@ -187,7 +193,8 @@ def _finish(job: Job, cell: Cell, shared: "SharedBase", advance: Any) -> None:
         sealed=job.sealed,
         load=shared.policy,
     )
-    base_scores(job, shared)
+    start = folder / "sft" / "start" if cell.train.sft else cell.train.base_adapter
+    reference = _scores(job, shared.tuned(start)) if start else base_scores(job, shared)
     scores = _scores(job, shared.tuned(adapter.path))
     steps_per_second = adapter.pairs_per_second / cell.train.batch_size
     write_json(
@@ -197,6 +204,7 @@ def _finish(job: Job, cell: Cell, shared: "SharedBase", advance: Any) -> None:
             "adapter_sha256": adapter.sha256,
             "steps": adapter.steps,
             "seconds": round(adapter.steps / steps_per_second, 1),
+            "reference": [asdict(score) for score in reference],
             "scores": [asdict(score) for score in scores],
         },
     )
@@ -211,22 +219,22 @@ def base_scores(job: Job, shared: "SharedBase") -> "list[PairScore]":
         if known is None:
             known = {"identity": identity, "scores": [asdict(score) for score in _scores(job, shared.plain())]}
             write_json(path, known)
-    return read_scores(known)
+    return read_scores(known["scores"])
 
 
-def read_scores(record: dict[str, Any]) -> "list[PairScore]":
+def read_scores(rows: Sequence[dict[str, Any]]) -> "list[PairScore]":
     """Return the scores in a cell's or the base's record."""
     from ..evaluate.likelihood import PairScore, Scored
 
-    return [PairScore(Scored(**row["chosen"]), Scored(**row["rejected"])) for row in record["scores"]]
+    return [PairScore(Scored(**row["chosen"]), Scored(**row["rejected"])) for row in rows]
 
 
 def _scores(job: Job, model: "PreTrainedModel") -> "list[PairScore]":
     from ..evaluate.likelihood import score_pairs
-    from ..models import load_tokenizer
     from ..train.rows import tokenise
+    from ..train.template import load_training_tokenizer
 
-    tokenizer = load_tokenizer(job.base.path)
+    tokenizer = load_training_tokenizer(job.base, job.cells[0].train)
     tokens = [tokenise(pair, tokenizer) for pair in job.measured]
     found: dict[int, PairScore] = {}
     for batch in score_pairs(model, tokenizer, tokens, batch_size=job.batch_size):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,17 @@ from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, write_json
 from ..train.held_out import DRAW, hold_out
-from ..train.sweep import Changes, SweepSettings, cells, read_over, swept_settings
-from .decontaminating import training_pairs
+from ..train.sweep import Cell, Changes, SweepSettings, cells, read_over, swept_settings
+from .decontaminating import training_pairs, training_ties
 from .folder import base_model, collected_file
-from .sweep_cells import Job, base_scores, gpus, pairs_hash, read_scores, run_cells
+from .sweep_cells import Job, base_scores, gpus, pairs_hash, read_by, read_scores, run_cells
+from .training import measured_settings
 
 if TYPE_CHECKING:
     from ..evaluate.report import LeftOut
+    from ..evaluate.sweeps.measure import TrainedCell
     from ..evaluate.sweeps.result import On, Sweep
+    from ..models import ModelFolder
 
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -78,7 +81,7 @@ def run_sweep(
         raise UserError(f"--name {name!r} must be lower-case letters, digits, dots and dashes: it names a folder")
     settings = swept_settings(recipe.train, sweep)
     folder, base = run.folder / "sweeps" / name, base_model(recipe)
-    material = _material(run, recipe, sweep, on, base.path)
+    material = _material(run, recipe, sweep, on, base)
     manifest = _extended(folder / "manifest.json", _definition(recipe, sweep, on, base.sha256, material), settings)
     seeds = sorted({*manifest["seeds"], *(recipe.train.seed + number for number in range(sweep.seeds))})
     write_json(folder / "manifest.json", manifest | {"seeds": seeds})
@@ -89,7 +92,9 @@ def run_sweep(
         measured=tuple(material.measured),
         sealed=read_sealed(collected_file(run, "sealed.json")),
         batch_size=recipe.evaluate.batch_size,
-        cells=tuple(cells(recipe.train, manifest["settings"], seeds)),
+        cells=tuple(
+            _measured(run, recipe, material, cell) for cell in cells(recipe.train, manifest["settings"], seeds)
+        ),
     )
     openings = _open(run, job, name) if on == "sealed" else 0
     run_cells(job, gpus(), progress)
@@ -99,20 +104,22 @@ def run_sweep(
     return found
 
 
-def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", model: Path) -> _Material:
+def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", base: "ModelFolder") -> _Material:
     from transformers import AutoConfig
 
     from ..evaluate.likelihood import longest
     from ..evaluate.report import LeftOut
-    from ..models import load_tokenizer
     from ..train.rows import tokenise
+    from ..train.template import load_training_tokenizer
 
-    training = training_pairs(run, recipe)
+    ties = training_ties(run, recipe) if collected_file(run, "ties.jsonl").exists() else []
+    training = [*training_pairs(run, recipe), *ties]  # the split is the same whether or not a cell reads ties
     if on == "sealed":
         held = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
     else:
         training, held = hold_out(training, sweep.held_out, DRAW)
-    context, tokenizer = AutoConfig.from_pretrained(model).max_position_embeddings, load_tokenizer(model)
+    context = AutoConfig.from_pretrained(base.path).max_position_embeddings
+    tokenizer = load_training_tokenizer(base, recipe.train)
     voted = {pair.id: pair for pair in held if pair.kind == "vote"}
     tokens = {pair_id: tokenise(pair, tokenizer) for pair_id, pair in voted.items()}
     long = [pair_id for pair_id, row in tokens.items() if longest(row) > context]
@@ -128,6 +135,12 @@ def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", model: P
         LeftOut("pairs with an answer of no tokens", tuple(empty)),
     )
     return _Material(training, measured, tuple(entry for entry in left_out if entry.ids))
+
+
+def _measured(run: Run, recipe: Recipe, material: _Material, cell: Cell) -> Cell:
+    """Return the cell with what its settings leave to the run's votes, as `train_adapter` would have it."""
+    own = recipe.model_copy(update={"train": cell.train})
+    return replace(cell, train=measured_settings(run, own, read_by(cell, material.training)))
 
 
 def _definition(recipe: Recipe, sweep: SweepSettings, on: "On", base: str, material: _Material) -> dict[str, Any]:
@@ -164,21 +177,29 @@ def _open(run: Run, job: Job, name: str) -> int:
     return open_seal(collected_file(run, "sealed.json"), reason)
 
 
+def _trained(cell: Cell, record: dict[str, Any]) -> "TrainedCell":
+    from ..evaluate.sweeps.measure import TrainedCell
+
+    return TrainedCell(
+        changes=cell.changes,
+        setting=cell.setting,
+        seed=cell.train.seed,
+        reference=read_scores(record["reference"]),
+        scores=read_scores(record["scores"]),
+        seconds=record["seconds"],
+        steps=record["steps"],
+        adapter_sha256=record["adapter_sha256"],
+    )
+
+
 def _result(job: Job, recipe: Recipe, name: str, on: "On", openings: int, left_out: "tuple[LeftOut, ...]") -> "Sweep":
     from ..evaluate.statistics import Plan
-    from ..evaluate.sweeps.measure import Measured, TrainedCell, measure_sweep
+    from ..evaluate.sweeps.measure import Measured, measure_sweep
     from ..train.sharing import SharedBase
 
     records = [(cell, job.done(cell)) for cell in job.cells]
     failed = {cell.name: read_json(job.failed(cell))["why"] for cell, record in records if not record}
-    trained = [
-        TrainedCell(
-            cell.changes, cell.setting, cell.train.seed, read_scores(record), record["seconds"], record["steps"],
-            record["adapter_sha256"],
-        )
-        for cell, record in records
-        if record
-    ]  # fmt: skip
+    trained = [_trained(cell, record) for cell, record in records if record]
     if not trained:
         raise UserError(f"every training of the sweep failed; the first: {next(iter(failed.values()))}")
     measured = Measured(

@@ -16,8 +16,10 @@ from .settings import TrainSettings
 SECTION = "train."
 FIXED = {
     "seed": "seeds are counted by `seeds`",
-    "base_model": "cells share one base; sweep each base in a run of its own",
-    "base_revision": "cells share one base; sweep each base in a run of its own",
+    **dict.fromkeys(
+        ("base_model", "base_revision", "base_adapter", "chat_template", "sft"),
+        "cells start from one model; sweep each start in a run of its own",
+    ),
     "use_peft": "cells are adapters on one base",
 }
 """Settings that no sweep goes over, and why."""

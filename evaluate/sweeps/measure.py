@@ -27,8 +27,10 @@ class TrainedCell:
     """What its setting changes in the recipe's `train`; nothing for the recipe's own."""
     setting: str
     seed: int
+    reference: Sequence[PairScore]
+    """Of every measured pair under the model that the training started from: the base, or an adapter on it."""
     scores: Sequence[PairScore]
-    """Of every measured pair."""
+    """Of every measured pair under the trained model."""
     seconds: float
     """Wall-clock time of its training steps, without the reference pass, which cells share."""
     steps: int
@@ -63,7 +65,7 @@ def measure_sweep(measured: Measured, cells: Sequence[TrainedCell], failed: dict
     for cell in cells:
         groups.setdefault(cell.setting, []).append(cell)
     names = {name: _label(group[0].changes, cells, measured.train) for name, group in groups.items()}
-    settings = [_setting(measured.base, group, names[name], by_rule, clusters, plan) for name, group in groups.items()]
+    settings = [_setting(group, names[name], by_rule, clusters, plan) for name, group in groups.items()]
     settings.sort(key=lambda setting: -setting.reward.value)
     tests = _tests(settings, clusters, plan)
     return Sweep(
@@ -112,14 +114,13 @@ def _said(value: object) -> str:
 
 
 def _setting(
-    base: Sequence[PairScore],
     cells: Sequence[TrainedCell],
     label: str,
     by_rule: list[float],
     clusters: list[str],
     plan: Plan,
 ) -> SettingResult:
-    margins = [reward_margins(base, cell.scores) for cell in cells]
+    margins = [reward_margins(cell.reference, cell.scores) for cell in cells]
     rewards = [[half_point(margin, 0.0) for margin in row] for row in margins]
     preferred = [normalised(cell.scores) for cell in cells]
     beyond = [[ours - theirs for ours, theirs in zip(row, by_rule, strict=True)] for row in rewards]

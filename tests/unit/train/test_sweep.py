@@ -61,7 +61,8 @@ def test_settings_that_make_no_training_are_all_named():
         ("train.betta", "not a setting"),
         ("train.beta.inner", "not a setting"),
         ("train.seed", "seeds"),
-        ("train.base_model", "one base"),
+        ("train.base_model", "one model"),
+        ("train.sft", "one model"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_with_the_reason(name, why):
