@@ -2,12 +2,14 @@
 
 import importlib.resources
 import re
+from pathlib import Path
 
 import pytest
 from prefloop.collect.sources import KINDS
 from prefloop.errors import Problems, UserError
 from prefloop.published import HEAD, copy_published, published_recipe, published_recipes
 from prefloop.recipe import load_recipe
+from prefloop.translate import in_words, translate_file
 from typer.testing import CliRunner
 
 PUBLISHED = {
@@ -93,3 +95,16 @@ def test_list_and_show_say_the_same_as_the_files():
     assert [name for name in PUBLISHED if f'"name": "{name}"' not in listed.stdout] == []
     shown = CliRunner().invoke(app, ["recipe", "show", "tulu-3-8b"])
     assert shown.stdout.strip() == published_recipe("tulu-3-8b").text.strip()
+
+
+def test_the_page_about_them_says_the_same():
+    page = (Path(__file__).parents[3] / "docs/recipes.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `")]
+    assert [(row[0].strip("`"), row[1], *row[4:8]) for row in rows] == [
+        (one.name, t.base_model, f"{t.beta:g}", f"{t.learning_rate:g}", str(t.batch_size), str(t.epochs))
+        for one in published_recipes()
+        for t in [one.recipe.train]
+    ]
+    found = translate_file(Path(__file__).parents[1] / "translate/recipes/smollm2.yaml", gpus=8)
+    assert "\n".join(in_words(found.notes)) in page
+    assert [warning for warning in found.warnings if warning not in page] == []
