@@ -226,7 +226,7 @@ OURS = {key: why for why, keys in _OURS.items() for key in keys}
 LOST: dict[str, tuple[tuple[Any, ...], str]] = {
     "adam_beta1": ((0.9,), "AdamW's first beta is 0.9"),
     "adam_epsilon": ((1e-8,), "AdamW's epsilon is 1e-8"),
-    "chat_template": ((None,), "the base model's own chat template is used"),
+    "chat_template": ((None,), "write it to a file and name that in train.chat_template"),
     "disable_dropout": ((True,), "dropout stays off: policy and reference must agree before the first step"),
     "discopop_tau": ((0.05,), "discopop's tau is 0.05"),
     "eos_token": ((None,), "the base model's own end token is used"),

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from ..train import TrainSettings
 from ..train.settings import LENGTH_NORMALISED, Loss, Optimizer, Scheduler, Tracker
+from ..train.votes import LOSSES as LIKELIHOODS
 from .keys import DEAD, KNOWN, LOST, OF_ADAPTERS, OURS, RENAMED
 from .notes import Fate, Work, shown
 
@@ -85,9 +86,11 @@ def _smoothing(work: Work, losses: list[str]) -> None:
     given = work.take_number("label_smoothing")
     if not given:
         work.note("label_smoothing", given, Fate.ours, why="0 is the default")
-    elif set(losses) <= {"sigmoid", "sft"}:
-        why = "TRL 1.16's sigmoid ignores it (it was cDPO once); take loss_type robust, or see docs for soft labels"
-        work.note("label_smoothing", given, Fate.lost, why=why)
+    elif LIKELIHOODS & set(losses):
+        work.train |= {"label_smoothing": given, "votes": {"targets": "smoothed"}}
+        settings = f"train.label_smoothing: {shown(given)}, train.votes.targets: smoothed"
+        why = "cDPO, as TRL had it; TRL 1.16 reads it in robust, exo_pair and aot only"
+        work.note("label_smoothing", given, Fate.renamed, settings, why)
     else:
         work.put("label_smoothing", given, "label_smoothing", given)
 

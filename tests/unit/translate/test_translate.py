@@ -115,6 +115,13 @@ def test_a_key_becomes_what_it_means(given, expected, tmp_path):
     assert {name: train[name] for name in expected} == expected
 
 
+def test_label_smoothing_of_the_plain_loss_is_cdpo(tmp_path):
+    found = translate(MODEL | {"label_smoothing": 0.1}, name="x")
+    train = written(found, tmp_path).train
+    assert (train.label_smoothing, train.votes.targets) == (0.1, "smoothed")
+    assert "cDPO" in next(note.why for note in found.notes if note.key == "label_smoothing")
+
+
 def test_what_the_file_leaves_open_is_the_default_of_its_own_tool(tmp_path):
     found = translate(MODEL, name="x")
     train = written(found, tmp_path).train
@@ -138,7 +145,7 @@ def test_what_the_file_leaves_open_is_the_default_of_its_own_tool(tmp_path):
         ({"warmup_steps": 100}, Fate.lost, "share of all steps"),
         ({"load_in_8bit": True}, Fate.lost, "nf4"),
         ({"load_in_4bit": True, "bnb_4bit_quant_type": "fp4"}, Fate.lost, "nf4"),
-        ({"label_smoothing": 0.1}, Fate.lost, "cDPO once"),
+        ({"chat_template": "{{ messages }}"}, Fate.lost, "train.chat_template"),
         ({"reference_free": True}, Fate.lost, "always a reference"),
         ({"sync_ref_model": True}, Fate.lost, "stays what it was"),
         ({"optim": "adafactor"}, Fate.lost, "adamw_torch"),
