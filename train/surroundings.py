@@ -1,9 +1,10 @@
 """What a training needs around it: libraries that neither phone home nor draw bars, and the trackers asked for."""
 
 import importlib.util
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from .settings import TrainSettings
 
 EXTRAS = {
     "wandb": 'pip install "prefloop[wandb]"',
-    "tensorboard": "pip install tensorboard",
-    "trackio": "pip install trackio",
+    "tensorboard": 'pip install "prefloop[tensorboard]"',
+    "trackio": 'pip install "prefloop[trackio]"',
     "bitsandbytes": 'pip install "prefloop[qlora]"',
 }
 
@@ -67,14 +68,22 @@ def quiet_libraries() -> Iterator[None]:
 def trackers(settings: TrainSettings, folder: Path, config: dict[str, Any]) -> Iterator[None]:
     """Open the trackers asked for, with their files under `folder`; transformers' own callbacks feed them.
 
-    W&B goes by its usual environment (WANDB_MODE=offline, WANDB_PROJECT, …). Neither code nor git state is sent.
+    W&B goes by its usual environment (WANDB_MODE=offline, WANDB_PROJECT, …); neither code nor git state is sent.
+    Trackio keeps its files in its own place (TRACKIO_DIR), where its dashboard looks for them; its project is named by
+    TRACKIO_PROJECT; what it prints is left out, because standard output is the command's.
 
     Raises:
         UserError: W&B does not start, for example without a key.
     """
-    os.environ.setdefault("TRACKIO_PROJECT", "prefloop")
     # transformers 5 takes TensorBoard's folder from here and nowhere else.
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
+    printed = redirect_stdout(io.StringIO()) if "trackio" in settings.report_to else nullcontext()
+    with printed, _wandb(settings, folder, config):
+        yield
+
+
+@contextmanager
+def _wandb(settings: TrainSettings, folder: Path, config: dict[str, Any]) -> Iterator[None]:
     if "wandb" not in settings.report_to:
         yield
         return

@@ -1,6 +1,7 @@
 """TRL's DPOTrainer, set up. Nothing of it is subclassed but the last step of its loss, where votes are read."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -146,6 +147,7 @@ def shared_arguments(settings: TrainSettings, checkpoints: Path) -> dict[str, An
         logging_steps=1,
         logging_nan_inf_filter=False,  # it would show the last number in place of one that is none
         report_to=list(settings.report_to),
+        project=os.environ.get("TRACKIO_PROJECT", "prefloop"),  # Trackio's; transformers would call it huggingface
         disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(),
         dataloader_pin_memory=torch.cuda.is_available(),

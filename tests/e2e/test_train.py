@@ -400,7 +400,7 @@ def test_a_tracker_that_is_not_installed_is_named_with_the_way_to_get_it(tiny_mo
     if not missing:
         pytest.skip("every tracker is installed")
     chosen = QUICK.model_copy(update={"report_to": tuple(missing)})
-    with pytest.raises(Problems, match=f"pip install {missing[0]}"):
+    with pytest.raises(Problems, match=rf"prefloop\[{missing[0]}\]"):
         train_dpo(module_pairs, chosen, base=tiny_model, folder=tmp_path)
 
 
