@@ -30,9 +30,11 @@ from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_r
 from .checkpoints import cut_metrics, last_whole, step_of
 from .continuing import base_adapter_sha256, forget_reference
 from .first_step import check_first_step
+from .fit import check_fit
 from .held_out import Split, split
 from .held_out_scores import HeldOutScores
 from .interruptions import Stop, stepping, stop_between_steps, stoppable
+from .measure import tell_after_first_step
 from .mishaps import mishaps_told, refuse_no_numbers, require_space
 from .policy import LoadPolicy, load_policy
 from .preflight import Preflight, preflight
@@ -122,7 +124,7 @@ def train_dpo(
         refuse_sealed(pairs, sealed or find_sealed(folder))
         refuse_sealed_demonstrations(demonstrations or (), sealed or find_sealed(folder))
         refuse_unread(pairs, settings)
-        return _prepare(ordered, settings, tokenizer, folder, identity, resume)
+        return _prepare(ordered, settings, base, tokenizer, folder, identity, resume)
 
     prepared = world.from_main(prepare)
     if prepared is None:
@@ -147,19 +149,20 @@ def train_dpo(
 def _prepare(
     pairs: Sequence[PreferencePair],
     settings: TrainSettings,
+    base: ModelFolder,
     tokenizer: "PreTrainedTokenizerBase",
     folder: Path,
     identity: dict[str, Any],
     resume: bool,
 ) -> tuple[Preflight, Split] | None:
     """Look at the data and make the folder ready; None if all of it is trained already."""
-    checked = preflight(pairs, settings, tokenizer)
+    checked = preflight(pairs, settings, tokenizer, base=base.path)
     write_json(folder / "preflight.json", checked.as_json())
     checked.require()
-    for warning in checked.warnings:
-        log.warning("%s", warning)
     if resume and same_record(folder / "adapter", identity):
         return None
+    for warning in (*checked.warnings, *check_fit(base.path, settings, checked.longest).warnings):
+        log.warning("%s", warning)
     parts = split(pairs, settings.held_out)
     if (folder / "adapter").exists():
         log.warning("%s is replaced", folder / "adapter")
@@ -185,7 +188,7 @@ def _train(
     on_metrics: OnMetrics,
     stop: Stop,
 ) -> Adapter:
-    from .reference import cache_reference
+    from .reference import cache_reference, reference_weights
     from .trainer import build_trainer
 
     world, checkpoints, metrics = join_world(), folder / "checkpoints", folder / "metrics.jsonl"
@@ -208,7 +211,8 @@ def _train(
     def step(done: int, total: int) -> None:
         progress(kept + round((work - kept) * done / total), work)
 
-    cache_reference(trainer, settings.in_memory, reference)
+    of = reference_weights(base, settings, start_from)
+    cache_reference(trainer, settings.in_memory, reference, weights=of)
     held_out = _held_out(trainer, parts, settings, tokenizer)
     refuse_no_numbers(trainer, settings, world)
     stop_between_steps(trainer, stop, world)
@@ -230,6 +234,7 @@ def _train(
         trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics
     )
     watch(trainer, watching)
+    tell_after_first_step(trainer, checked.tokens)
     with stepping(stop):
         trained = _run(trainer, from_checkpoint, settings, kept, start, watching)
     stop.require_going_on(trainer.state.max_steps)

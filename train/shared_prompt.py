@@ -60,16 +60,19 @@ def scored_states(body: Any, input_ids: "torch.Tensor", attention_mask: "torch.T
     import torch
 
     rows = _rows(input_ids, attention_mask, labels)
-    states, places = [], {}
+    states: list[torch.Tensor] = []
+    places: dict[int, tuple[int, int]] = {}
+    first = 0
     for chunk in chunks(_sequences(rows)):
-        hidden, first = _encode(body, rows, chunk), sum(len(part) for part in states)
-        predicting = []
+        hidden = _encode(body, rows, chunk)
+        predicting: list[tuple[int, int]] = []
         for number, sequence in enumerate(chunk):
             for row, positions in zip(sequence.rows, _predicting(sequence), strict=True):
                 places[row] = first + len(predicting), len(positions)
                 predicting += [(number, position) for position in positions]
         where = torch.tensor(predicting, device=hidden.device).reshape(-1, 2)
         states.append(hidden[where[:, 0], where[:, 1]])
+        first += len(predicting)
     order = [start + n for row in range(len(rows)) for start, count in [places[row]] for n in range(count)]
     return torch.cat(states)[torch.tensor(order, dtype=torch.long, device=labels.device)]
 

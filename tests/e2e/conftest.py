@@ -55,3 +55,11 @@ def make_pairs():
             yield PreferencePair(prompt, chosen, rejected, 1.0, f"item{number}", (f"vote{number}",))
 
     return lambda count: list(make(count))
+
+
+@pytest.fixture(autouse=True)
+def own_reference_store(tmp_path_factory, monkeypatch):
+    """No test finds what another has computed."""
+    folder = tmp_path_factory.mktemp("store")
+    monkeypatch.setattr("prefloop.train.reference_store.home", lambda: folder)
+    return folder
