@@ -102,9 +102,10 @@ def test_a_shipped_recipe_goes_from_public_data_to_a_trained_model_without_argil
     monkeypatch.chdir(tmp_path / "mine")
     source = public_file(tmp_path / "train_prefs.jsonl")
     run("collect", "import", "ultrafeedback-binarized", source, "--out", "data/ultrafeedback-trl")
-    run("collect", "adopt", "recipe.yaml", "--run", "run", *(fewer := ["--set", "collect.sealed_fraction=0.25"]))
-    cut = [*fewer, "--set", f"train.base_model={tiny_model.path}", "--set", "train.batch_size=4"]
-    run("train", "recipe.yaml", "--run", "run", *cut)
+    cut = (f"train.base_model={tiny_model.path}", "train.batch_size=4", "collect.sealed_fraction=0.25")
+    same = ["recipe.yaml", "--run", "run", *(word for setting in cut for word in ("--set", setting))]
+    run("collect", "adopt", *same)
+    run("train", *same)
     assert (tmp_path / "mine/run/train/adapter/adapter_model.safetensors").is_file()
     record = json.loads((tmp_path / "mine/run/train/adapter/prefloop.json").read_text())
     assert record["pairs"] + 2 == len(ROWS)
