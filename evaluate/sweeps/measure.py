@@ -110,7 +110,9 @@ def _value(train: dict[str, Any], name: str) -> Any:
 
 
 def _said(value: object) -> str:
-    return " + ".join(map(_said, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return " + ".join(map(_said, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _setting(

@@ -7,7 +7,7 @@ from typing import Any
 from ...pages import INK, style, svg
 from ...runs import write_text
 from ..report import Estimate
-from ..words import percent, points
+from ..words import MINUS, percent, points
 from .result import SettingResult, Sweep
 from .words import caveats, headline, outlook, summarise
 
@@ -32,7 +32,14 @@ def render_sweep(found: Sweep) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "share": _share, "change": _change, "chance": _chance}
+    environment.filters |= {
+        "percent": percent,
+        "points": points,
+        "share": _share,
+        "change": _change,
+        "chance": _chance,
+        "nats": _nats,
+    }
     return environment.get_template("page.html").render(
         style=style(),
         found=found,
@@ -123,6 +130,10 @@ def _share(estimate: Estimate) -> str:
 
 def _change(estimate: Estimate) -> str:
     return f"{points(estimate.value)} ({points(estimate.low)} to {points(estimate.high)})"
+
+
+def _nats(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS)
 
 
 def _chance(p: float) -> str:

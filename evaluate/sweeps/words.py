@@ -21,14 +21,13 @@ def headline(found: Sweep) -> str:
 def summarise(found: Sweep) -> str:
     """Say who is ahead, by how much and how surely, or what it would take to know."""
     first, *others = found.settings
-    what = f"the {len(found.pair_ids)} {found.on} pairs"
-    said = f"{first.label} orders {_share(first.reward)} of {what} as the annotators did"
+    said = f"orders {_share(first.reward)} of the {len(found.pair_ids)} {found.on} pairs as the annotators did"
     if not others:
-        return f"{said}."
+        return f"{first.label} {said}."
     if found.winner:
-        return f"{said}, more than each of the {len(others)} other settings by more than chance ({_tests(found)})."
-    ahead = f"Ahead is {said}" if first.reward.value > others[0].reward.value else f"Level in front, {said}"
-    return " ".join([f"{ahead}.", *_against_reference(found), *_better_ones(found)])
+        other = "the other setting" if len(others) == 1 else f"each of the {len(others)} other settings"
+        return f"{first.label} {said}: more than {other} by more than chance ({_tests(found)})."
+    return " ".join([f"{first.label} is in front: it {said}.", *_against_reference(found), *_better_ones(found)])
 
 
 def caveats(found: Sweep) -> tuple[str, ...]:
@@ -94,12 +93,12 @@ def _about_choice(found: Sweep) -> Iterator[str]:
         times = "once" if found.openings == 1 else f"{found.openings} times"
         yield (
             f"These are the sealed pairs, opened {times} by now. Whoever chooses a setting by them can no longer "
-            "measure it on them: the chosen one's numbers, here and in a later `prefloop evaluate`, are too good."
+            "measure it on them: the chosen one's numbers, here and in a later prefloop evaluate, are too good."
         )
     elif len(found.settings) > 1:
         yield (
             "The setting in front was chosen on these pairs, so its own number here is somewhat too good. How good it "
-            "is, `prefloop evaluate` says, on the sealed pairs, which no cell of this sweep saw."
+            "is, prefloop evaluate says, on the sealed pairs, which no cell of this sweep saw."
         )
 
 

@@ -36,7 +36,7 @@ def cell(changes, seed, right, seconds=100.0):
 
 def swept(*rights, seeds=3, seconds=(), on="held-out", failed=None):
     cells = [
-        cell({"beta": 0.1 * number} if number else {}, seed, right, (list(seconds) + [100.0] * 9)[number])
+        cell({"beta": (number + 1) / 10} if number else {}, seed, right, (list(seconds) + [100.0] * 9)[number])
         for number, right in enumerate(rights)
         for seed in range(seeds)
     ]
@@ -47,9 +47,9 @@ def swept(*rights, seeds=3, seconds=(), on="held-out", failed=None):
 
 def test_a_clear_winner_is_named_and_every_comparison_counted():
     found = swept(0.5, 0.95, 0.55, 0.6)
-    assert found.winner == found.settings[0].name == "beta=0.1"
+    assert found.winner == found.settings[0].name == "beta=0.2"
     assert len(found.tests) == 6
-    assert headline(found) == "Best: beta 0.1"
+    assert headline(found) == "Best: beta 0.2"
     assert "6 paired comparisons" in summarise(found)
     assert all(test.adjusted >= test.p for test in found.tests)
 
@@ -72,11 +72,11 @@ def test_numbers_are_those_of_their_seeds():
     for setting in found.settings:
         assert setting.reward.value == pytest.approx(sum(seed.reward for seed in setting.seeds) / 3)
         assert setting.over_rule.value == pytest.approx(setting.reward.value - found.by_rule.value)
-    test = found.test("recipe", "beta=0.1")
-    difference = found.setting("recipe").reward.value - found.setting("beta=0.1").reward.value
+    test = found.test("recipe", "beta=0.2")
+    difference = found.setting("recipe").reward.value - found.setting("beta=0.2").reward.value
     assert test.for_("recipe").value == pytest.approx(difference)
-    assert test.for_("beta=0.1").value == pytest.approx(-difference)
-    assert test.for_("beta=0.1").low < test.for_("beta=0.1").value < test.for_("beta=0.1").high
+    assert test.for_("beta=0.2").value == pytest.approx(-difference)
+    assert test.for_("beta=0.2").low < test.for_("beta=0.2").value < test.for_("beta=0.2").high
 
 
 def test_an_exact_tie_counts_half():
