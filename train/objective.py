@@ -45,9 +45,10 @@ def vote_loss(margin: "Tensor", said: Mapping[str, "Tensor"], votes: VoteSetting
 def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
     """Return TRL's trainer, reading votes. It needs a loss of `votes.LOSSES`, and `COLUMNS` in its training rows.
 
-    An SFT term beside that loss is TRL's, but for ties, which have no chosen answer. Only training batches carry votes: whatever else is computed with the trainer (the reference, an evaluation) is as
-    TRL computes it. Reward accuracies and margins are logged without ties, `rewards/tie_margins` is the mean size of
-    the ties' margins; TRL's other metrics see every row.
+    An SFT term beside that loss is TRL's, but for ties, which have no chosen answer. Only training batches carry votes:
+    whatever else is computed with the trainer (the reference, an evaluation) is as TRL computes it. Reward accuracies
+    and margins are logged without ties, `rewards/tie_margins` is the mean size of the ties' margins; the other metrics
+    are TRL's, of every row.
     """
     from trl import DPOTrainer
 
@@ -129,8 +130,8 @@ def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
 
 def _mean_loss(log_probs: "Tensor", mask: "Tensor", tied: "Tensor") -> "Tensor":
     """Return TRL's SFT term, the mean -log p of the chosen answers' tokens. A tie has no chosen answer."""
-    scored = mask[: len(tied), 1:].bool() & ~tied[:, None]
-    return -(log_probs[: len(tied)] * scored).sum() / scored.sum().clamp(min=1)
+    scored = log_probs[: len(tied)][mask[: len(tied), 1:].bool() & ~tied[:, None]]
+    return -scored.sum() / max(1, scored.numel())
 
 
 def _carrying(collate: Callable[..., dict[str, Any]], mean_weight: float) -> Callable[..., dict[str, Any]]:
