@@ -27,7 +27,7 @@ def launch(kind: Annotated[Kind, typer.Argument(help="Which file.", show_default
 
     accelerate launch --config_file ddp.yaml --num_processes 8 "$(which prefloop)" train recipe.yaml --processes 8
 
-    On CPUs:  torchrun --nproc-per-node 2 "$(which prefloop)" train recipe.yaml --processes 2
+    On CPUs:  torchrun --nproc-per-node 2 -- "$(which prefloop)" train recipe.yaml --processes 2
 
     The recipe stays as it is: batch_size counts the pairs a step of all processes together.
     """

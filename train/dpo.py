@@ -28,6 +28,7 @@ from ..models import ModelFolder
 from ..runs import OnMetrics, Progress, read_lines, silent, unheard, write_json
 from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
 from .checkpoints import cut_metrics, last_whole, step_of
+from .compiled import compile_layers
 from .continuing import base_adapter_sha256, forget_reference
 from .first_step import check_first_step
 from .fit import check_fit
@@ -203,6 +204,7 @@ def _train(
         start=start_from,
     )
     start, kept = time.monotonic(), len(trainer.train_dataset)
+    compile_layers(trainer, settings)
     work = kept * (1 + TRAIN_PASSES * settings.epochs)
 
     def reference(done: int, total: int) -> None:
@@ -214,7 +216,6 @@ def _train(
     of = reference_weights(base, settings, start_from)
     cache_reference(trainer, settings.in_memory, reference, weights=of)
     held_out = _held_out(trainer, parts, settings, tokenizer)
-    refuse_no_numbers(trainer, settings, world)
     stop_between_steps(trainer, stop, world)
 
     def go_on_from() -> Path | None:
@@ -234,6 +235,7 @@ def _train(
         trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics
     )
     watch(trainer, watching)
+    refuse_no_numbers(trainer, settings, world)
     tell_after_first_step(trainer, checked.tokens)
     with stepping(stop):
         trained = _run(trainer, from_checkpoint, settings, kept, start, watching)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from trl import DPOTrainer
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-FULL_SAYS = ("No space left on device", "Disk quota exceeded", "File too large", "PytorchStreamWriter failed writing")
+FULL_SAYS = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "File too large",
+    "PytorchStreamWriter failed writing",
+    "iostream error",
+)
 """What the writers of weights, which are not Python's, say of a full disk, a quota, and a limit on a file's size."""
 OUT_OF_MEMORY_SAYS = ("not enough memory", "can't allocate memory", "CUDA error: out of memory")
 STATES = 3
@@ -83,7 +89,7 @@ def refuse_no_numbers(trainer: "DPOTrainer", settings: TrainSettings, world: Wor
             ids = sorted({id for found in world.gather(_ids(trainer, step)) for id in found})
             raise UserError(_no_number(state.global_step, wrong, ids, settings))
 
-    # First, so that the row reaches neither the run folder nor a tracker.
+    # Before those that are there, so that the row reaches neither the run folder nor a tracker.
     trainer.callback_handler.callbacks.insert(0, RefuseNoNumbers())
 
 
