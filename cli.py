@@ -23,6 +23,7 @@ from .commands import (
     sources,
     sweep,
 )
+from .commands.dry_run import look
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
 from .commands.watching import View, outcome, watched_training
 from .console import facts, log_errors_only, log_to_stderr, progress_bar, result, result_json, say, table
@@ -31,7 +32,6 @@ from .errors import Interrupted, UserError
 if TYPE_CHECKING:
     from .recipe import Recipe
     from .runs import Run
-    from .train import Preflight
 
 app = typer.Typer(
     help="Collect preferences in Argilla, train a small model on them, find out whether it got better, publish.",
@@ -98,7 +98,13 @@ def train(
     recipe: RecipePath,
     run: RunFolder = None,
     overrides: Overrides = [],  # noqa: B006
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look at settings, data and tokens.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only look: settings, data, tokens, tokenizer, memory.")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="With --dry-run: take one step on the longest pairs, for time and memory.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: write what was found as JSON.")] = False,
     processes: Annotated[
         int | None, typer.Option(help="Start only as so many processes: launchers may start fewer.", min=1)
     ] = None,
@@ -108,12 +114,11 @@ def train(
     On several GPUs or machines, start it with the files of `prefloop launch`; the recipe stays the same. Ctrl-C ends
     the step and keeps it; the same command goes on from there.
     """
-    from .loop import check_training
-
     if dry_run:
-        settings, opened = open_recipe(recipe, run, overrides)
-        _show_preflight(check_training(opened, settings))
+        look(*open_recipe(recipe, run, overrides), measure=measure, as_json=as_json)
         return
+    if measure or as_json:
+        raise UserError("--measure and --json belong to --dry-run; a training measures its own first step")
     try:
         _train_together(lambda: open_recipe(recipe, run, overrides), processes)
     except KeyboardInterrupt:
@@ -191,12 +196,3 @@ def main() -> None:
             raise
         say(f'prefloop: this needs the package {error.name}, which is not installed: pip install "prefloop[all]"')
         sys.exit(2)
-
-
-def _show_preflight(found: "Preflight") -> None:
-    facts("What the training would see", dict(found.as_rows()))
-    result(f"\nThe first pair, up to where scoring starts:\n{found.example_context}")
-    result(f"\n+ chosen:\n{found.example_chosen}\n\n- rejected:\n{found.example_rejected}\n")
-    for warning in found.warnings:
-        say(f"warning: {warning}")
-    found.require()

@@ -55,6 +55,14 @@ def beside(left_title: str, left: str, right_title: str, right: str) -> None:
     out.print(drawn)
 
 
+def result_pieces(pieces: Iterable[tuple[str, str]]) -> None:
+    """Write (text, style) pieces to stdout, one after the other, coloured where there is a terminal."""
+    text = Text()
+    for piece, style in pieces:
+        text.append(piece, style)
+    out.print(text, highlight=False, soft_wrap=True)
+
+
 def result_json(value: object) -> None:
     """Write the result to stdout as JSON."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

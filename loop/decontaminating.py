@@ -91,6 +91,20 @@ def training_pairs(run: Run, recipe: Recipe, progress: Progress = silent) -> lis
     return clean_pairs(run, recipe, pairs, sealed, progress)
 
 
+def taken_out(run: Run) -> dict[str, list[str]]:
+    """Return the ids of the pairs that a pull has kept from training, by the reason; call it after `training_rows`."""
+    sealed = (
+        {pair.id for pair in read_pairs(path)} if (path := collected_file(run, "sealed_pairs.jsonl")).exists() else ()
+    )
+    summary = read_json(path) if (path := collected_file(run, "summary.json")).exists() else {}
+    looked = read_json(collected_file(run, "contamination.json")).get("pairs", {})
+    overlapping = {row["id"] for row in looked.get("overlaps", []) if looked["action"] == "drop"}
+    return {
+        "sealed, for the evaluation": sorted(sealed),
+        "near sealed prompts, or in evaluation data": sorted(overlapping.union(summary.get("pairs_not_used", []))),
+    }
+
+
 def _refuse_strays(path: Path, ids: Sequence[str], what: str) -> None:
     if ids:
         raise UserError(f"{path} has {len(ids)} {what} ({', '.join(ids[:SHOWN])}); `prefloop collect pull` mends it")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from ..collect import PreferencePair, originals, pairwise, read_sealed, read_votes
 from ..recipe import Recipe
 from ..runs import OnMetrics, Progress, Run, silent, timed, unheard
-from .decontaminating import training_rows
+from .decontaminating import taken_out, training_rows
 from .folder import base_model, collected_file, read_run_items
 from .judging import gold_answers
 
 if TYPE_CHECKING:
     from ..models import ModelFolder
-    from ..train import Adapter, Preflight, TrainSettings
+    from ..train import Adapter, DryRun, TrainSettings
 
 
 def measured_settings(run: Run, recipe: Recipe, pairs: Sequence[PreferencePair]) -> "TrainSettings":
@@ -34,13 +34,21 @@ def measured_settings(run: Run, recipe: Recipe, pairs: Sequence[PreferencePair])
     return measured(recipe.train, pairs, pairwise(items, votes)[1], originals(items))
 
 
-def check_training(run: Run, recipe: Recipe) -> "Preflight":
-    """Look at settings, data and tokens as the training will see them; train nothing."""
-    from ..models import load_tokenizer
-    from ..train import preflight
+def check_training(run: Run, recipe: Recipe, *, measure: bool = False) -> "tuple[DryRun, TrainSettings]":
+    """Look at settings, data, tokens, memory and time as the training will see them; train nothing.
+
+    With `measure`, one step on the longest pairs is taken and thrown away.
+
+    Raises:
+        UserError: there are no pairs yet, or a setting does not fit the model.
+        Problems: pairs are sealed or stand in the evaluation data.
+    """
+    from ..train import dry_run, load_training_tokenizer
 
     pairs = training_rows(run, recipe)
-    return preflight(pairs, measured_settings(run, recipe, pairs), load_tokenizer(base_model(recipe).path))
+    settings, base = measured_settings(run, recipe, pairs), base_model(recipe)
+    tokenizer, left_out = load_training_tokenizer(base, settings), taken_out(run)
+    return dry_run(pairs, settings, base=base, tokenizer=tokenizer, left_out=left_out, measure=measure), settings
 
 
 def train_adapter(run: Run, recipe: Recipe, progress: Progress = silent, on_metrics: OnMetrics = unheard) -> "Adapter":

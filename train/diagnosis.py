@@ -55,7 +55,7 @@ def _policy(trainer: "DPOTrainer", batch: dict[str, Any]) -> "torch.Tensor":
             fused_lm_head=True,
             use_cache=False,
         )
-    return found.log_probs[:, -(labels.shape[1] - 1) :]  # type: ignore[no-any-return]
+    return found.log_probs[:, -(labels.shape[1] - 1) :]
 
 
 def _dropout(trainer: "DPOTrainer") -> str:

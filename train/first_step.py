@@ -7,7 +7,7 @@ truncation, an adapter that was not neutral, dropout. One batch shows it.
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ MOST_ROWS = 8
 
 TOKENS = ("prompt_ids", "chosen_ids", "rejected_ids")
 
-AT_ZERO = {
+AT_ZERO: dict[str, Callable[[float, float], float]] = {
     "sigmoid": lambda beta, smoothing: math.log(2),
     "sigmoid_norm": lambda beta, smoothing: math.log(2),
     "hinge": lambda beta, smoothing: 1.0,

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
 from ..collect.pair import TIE
 from ..errors import Problems
+from .drift import Drift, check_tokenizer
 from .findings import Row, find, is_renderable, judge, row_of
 from .sanity import odd_settings
 from .settings import TrainSettings
@@ -94,9 +96,8 @@ def preflight(
     settings: TrainSettings,
     tokenizer: "PreTrainedTokenizerBase",
     *,
+    base: Path | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
-    tokenizer_problems: Sequence[str] = (),
-    tokenizer_warnings: Sequence[str] = (),
 ) -> Preflight:
     """Tokenise the pairs as TRL does, and count what would go wrong. Trains nothing, raises nothing about the data.
 
@@ -104,9 +105,8 @@ def preflight(
         pairs: What is to be trained on.
         settings: Of the training.
         tokenizer: With the chat template that the training will use.
+        base: The base model's folder, to compare the tokenizer with; None compares nothing.
         left_out: Ids of pairs that were taken out before, by the reason, so that one table shows them all.
-        tokenizer_problems: What `template.check_tokenizer` found to stop the run.
-        tokenizer_warnings: What else it found.
 
     Raises:
         Problems: the tokenizer has no chat template.
@@ -119,6 +119,8 @@ def preflight(
     findings = find(pairs, rows, settings.max_length, tokenizer)
     problems, warnings = judge(findings, len(pairs), settings.preflight)
     context, chosen, rejected = _example(kept, tokenizer)
+    longest = max((len(row.tokens.prompt) + max(len(row.chosen), len(row.rejected)) for row in kept), default=0)
+    drift = check_tokenizer(tokenizer, base, settings, longest=longest) if base else Drift()
     longer = _chosen_longer([row for row in rows if row.pair.kind != TIE])
     return Preflight(
         pairs=len(pairs),
@@ -128,20 +130,20 @@ def preflight(
         prompt=_lengths(len(row.tokens.prompt) for row in rows),
         chosen=_lengths(len(row.tokens.chosen) for row in rows),
         rejected=_lengths(len(row.tokens.rejected) for row in rows),
-        longest=max((len(row.tokens.prompt) + max(len(row.chosen), len(row.rejected)) for row in kept), default=0),
+        longest=longest,
         tokens=sum(2 * len(row.tokens.prompt) + len(row.chosen) + len(row.rejected) for row in kept),
         chosen_longer=longer,
         votes=said.rows,
         example_context=context,
         example_chosen=chosen,
         example_rejected=rejected,
-        problems=(*problems, *([] if kept else ["no pair is left to train on"]), *tokenizer_problems),
+        problems=(*problems, *([] if kept else ["no pair is left to train on"]), *drift.problems),
         warnings=(
             *warnings,
             *_length_bias(longer, len(pairs)),
             *said.warnings,
             *odd_settings(settings, len(kept)),
-            *tokenizer_warnings,
+            *drift.warnings,
         ),
     )
 
