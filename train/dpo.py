@@ -192,7 +192,7 @@ def _train(
     from .reference import cache_reference, reference_weights
     from .trainer import build_trainer
 
-    world, checkpoints, metrics = join_world(), folder / "checkpoints", folder / "metrics.jsonl"
+    world, checkpoints = join_world(), folder / "checkpoints"
     trainer = build_trainer(
         parts.training,
         settings,
@@ -205,36 +205,18 @@ def _train(
     )
     start, kept = time.monotonic(), len(trainer.train_dataset)
     compile_layers(trainer, settings)
-    work = kept * (1 + TRAIN_PASSES * settings.epochs)
-
-    def reference(done: int, total: int) -> None:
-        progress(done, work)
-
-    def step(done: int, total: int) -> None:
-        progress(kept + round((work - kept) * done / total), work)
-
+    reference, step = _shares(progress, kept, settings.epochs)
     of = reference_weights(base, settings, start_from)
     cache_reference(trainer, settings.in_memory, reference, weights=of)
     held_out = _held_out(trainer, parts, settings, tokenizer)
     stop_between_steps(trainer, stop, world)
 
-    def go_on_from() -> Path | None:
-        require_space(trainer, folder)
-        last = last_whole(checkpoints, identity)
-        if last:
-            refuse_other_sharding(trainer, last)
-        cut_metrics(metrics, step_of(last) if last else 0)
-        return last
-
-    from_checkpoint = world.from_main(go_on_from)
+    from_checkpoint = world.from_main(lambda: _go_on_from(trainer, folder, identity))
     if not from_checkpoint:
         check_first_step(trainer, settings)
     if settings.use_peft:
         forget_reference(trainer)
-    watching = Watching(
-        trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics
-    )
-    watch(trainer, watching)
+    watching = watch(trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics)
     refuse_no_numbers(trainer, settings, world)
     tell_after_first_step(trainer, checked.tokens)
     with stepping(stop):
@@ -246,8 +228,30 @@ def _train(
     adapter = world.from_main(lambda: _save(trainer, weights, settings, base, folder, identity, trained, kept))
     if world.main:
         shutil.rmtree(checkpoints)
-    progress(work, work)
+    step(1, 1)
     return adapter
+
+
+def _go_on_from(trainer: "DPOTrainer", folder: Path, identity: dict[str, Any]) -> Path | None:
+    require_space(trainer, folder)
+    last = last_whole(folder / "checkpoints", identity)
+    if last:
+        refuse_other_sharding(trainer, last)
+    cut_metrics(folder / "metrics.jsonl", step_of(last) if last else 0)
+    return last
+
+
+def _shares(progress: Progress, pairs: int, epochs: int) -> tuple[Progress, Progress]:
+    """Return what the reference pass and the steps report to, so that one bar grows evenly over both."""
+    work = pairs * (1 + TRAIN_PASSES * epochs)
+
+    def reference(done: int, total: int) -> None:
+        progress(done, work)
+
+    def step(done: int, total: int) -> None:
+        progress(pairs + round((work - pairs) * done / total), work)
+
+    return reference, step
 
 
 def _held_out(

@@ -190,8 +190,33 @@ class _Batches:
         }
 
 
-def watch(trainer: "DPOTrainer", watching: Watching) -> None:
-    """Let `watching` see every step, row and checkpoint of the trainer, before its trackers do."""
+def watch(
+    trainer: "DPOTrainer",
+    settings: TrainSettings,
+    folder: Path,
+    *,
+    identity: dict[str, Any],
+    held_out: HeldOutScores | None,
+    step: Progress,
+    on_metrics: OnMetrics,
+) -> Watching:
+    """See every step, row and checkpoint of the trainer, before its trackers do.
+
+    Args:
+        trainer: Ready to train.
+        settings: Of the training.
+        folder: Its folder, with metrics.jsonl cut to the checkpoint that is resumed from.
+        identity: Marks its checkpoints.
+        held_out: The pairs to watch it by, if any.
+        step: Called with steps done and all steps.
+        on_metrics: Called with every row.
+
+    Raises:
+        UserError: the weights are to be kept by held-out pairs, and no process has all of them.
+    """
+    watching = Watching(
+        trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics
+    )
     from transformers import TrainerCallback
 
     world = join_world()
@@ -218,6 +243,7 @@ def watch(trainer: "DPOTrainer", watching: Watching) -> None:
 
     # First, so that the trackers, which TRL has added already, get the row with what is added to it.
     trainer.callback_handler.callbacks.insert(0, Watch())
+    return watching
 
 
 def _memory_mb() -> int:
