@@ -91,8 +91,9 @@ def make_ready(trainer: "DPOTrainer | SFTTrainer", settings: TrainSettings) -> N
     import torch
 
     for parameter in trainer.model.parameters():
-        if parameter.requires_grad:
-            # TRL makes them bfloat16 on a quantised base, where a small step rounds away.
+        if parameter.requires_grad and not trainer.is_deepspeed_enabled:
+            # TRL makes them bfloat16 on a quantised base, where a small step rounds away. DeepSpeed keeps a float32
+            # copy of its own, and ZeRO-3 can't put weights of two types together.
             parameter.data = parameter.data.to(torch.float32)
     ready_to_shard(trainer)
     policy = trainer.model.get_base_model() if settings.use_peft else trainer.model
