@@ -5,6 +5,7 @@ A training's folder:
     preflight.json    what was found in the data
     data.json         what went in: the ids of all pairs, their hash, the counts
     metrics.jsonl     one row a step, under TRL's names; those of held-out pairs start with eval_
+    checks.json       that the first step began at the reference, that all moved, that what was saved says the same
     alarms.json       what went wrong on the way, in plain words
     checkpoints/      while it runs; a killed training resumes from here
     sft/              the supervised stage, if there is one (train/warm_start.py)
@@ -28,6 +29,7 @@ from ..models import ModelFolder
 from ..runs import OnMetrics, Progress, read_lines, silent, unheard, write_json
 from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
 from .checkpoints import cut_metrics, last_whole, step_of
+from .checks import keep_first_step, keep_moved, keep_read_back
 from .compiled import compile_layers
 from .continuing import base_adapter_sha256, forget_reference
 from .first_step import check_first_step
@@ -37,8 +39,10 @@ from .held_out_scores import HeldOutScores
 from .interruptions import Stop, stepping, stop_between_steps, stoppable
 from .measure import tell_after_first_step
 from .mishaps import mishaps_told, refuse_no_numbers, require_space
+from .moved import checksums, look_what_moved
 from .policy import LoadPolicy, load_policy
 from .preflight import Preflight, preflight
+from .read_back import read_back
 from .rows import data_sha256, in_training_order, manifest
 from .saving import write_weights
 from .settings import TrainSettings
@@ -50,7 +54,7 @@ from .template import load_training_tokenizer, template_sha256
 from .votes import refuse_unread
 from .warm_start import refuse_sealed_demonstrations, warm_start
 from .watching import SPEED, TRAIN_PASSES, Watching, watch
-from .world import join_world, refuse_lone_process_with_many_gpus
+from .world import join_world, refuse_lone_process_with_many_gpus, tell_repeated
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -210,20 +214,25 @@ def _train(
     cache_reference(trainer, settings.in_memory, reference, weights=of)
     held_out = _held_out(trainer, parts, settings, tokenizer)
     stop_between_steps(trainer, stop, world)
+    tell_repeated(trainer, world)
 
     from_checkpoint = world.from_main(lambda: _go_on_from(trainer, folder, identity))
     if not from_checkpoint:
-        check_first_step(trainer, settings)
+        first = check_first_step(trainer, settings)
+        world.from_main(lambda: keep_first_step(folder, first))
     if settings.use_peft:
         forget_reference(trainer)
     watching = watch(trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics)
     refuse_no_numbers(trainer, settings, world)
     tell_after_first_step(trainer, checked.tokens)
+    before = checksums(trainer)
     with stepping(stop):
         trained = _run(trainer, from_checkpoint, settings, kept, start, watching)
     stop.require_going_on(trainer.state.max_steps)
     if trained.stopping:
         restore_weights(trainer, best_folder(checkpoints, trained.stopping.best_step))
+    moved = look_what_moved(trainer, before)
+    world.from_main(lambda: keep_moved(folder, moved, trained.steps))
     weights = whole_weights(trainer)
     adapter = world.from_main(lambda: _save(trainer, weights, settings, base, folder, identity, trained, kept))
     if world.main:
@@ -308,6 +317,7 @@ def _save(
     partial, final = folder / ".adapter.partial", folder / "adapter"
     shutil.rmtree(partial, ignore_errors=True)
     write_weights(trainer, weights, settings, base, partial)
+    keep_read_back(folder, read_back(trainer, partial, settings))
     adapter = Adapter(
         path=partial,
         base_name=base.name,

@@ -5,17 +5,22 @@ environment. The main process (rank 0) alone writes to the run folder; what it f
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Interrupted, UserError
 from .sharding import refuse_unfit_sharding
 
+if TYPE_CHECKING:
+    from trl import DPOTrainer
+
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=2)
@@ -143,6 +148,24 @@ def share_of(batch_size: int, micro_batch_size: int | None, processes: int) -> S
             f"train.micro_batch_size {pairs} does not divide them; take a micro_batch_size that divides {share}"
         )
     return Share(pairs, share // pairs)
+
+
+def repeated_pairs(pairs: int, at_once: int, processes: int) -> int:
+    """Return how many pairs an epoch trains on twice, because accelerate gives every process equally many batches.
+
+    Args:
+        pairs: trained on.
+        at_once: in one process's memory.
+        processes: how many there are.
+    """
+    return 0 if processes == 1 else -pairs % (at_once * processes)
+
+
+def tell_repeated(trainer: "DPOTrainer", world: World) -> None:
+    """Log how many pairs each epoch trains on twice."""
+    pairs = len(trainer.train_dataset)
+    if twice := repeated_pairs(pairs, trainer.args.per_device_train_batch_size, world.size):
+        log.warning("%d pairs don't fill %d processes' last batches: each epoch repeats %d", pairs, world.size, twice)
 
 
 def refuse_lone_process_with_many_gpus() -> None:

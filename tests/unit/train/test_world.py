@@ -17,7 +17,7 @@ from prefloop.train.interruptions import Stop
 from prefloop.train.launching import FOLDER, launch_file
 from prefloop.train.mishaps import mishaps_told, require_space
 from prefloop.train.sharding import refuse_unfit_sharding
-from prefloop.train.world import share_of
+from prefloop.train.world import repeated_pairs, share_of
 
 SETTINGS = TrainSettings(batch_size=8)
 
@@ -38,6 +38,20 @@ def test_all_shares_of_a_step_are_the_step(batch_size, micro_batch_size, process
 def test_a_step_that_can_not_be_shared_is_refused(batch_size, micro_batch_size, processes, said):
     with pytest.raises(UserError, match=said):
         share_of(batch_size, micro_batch_size, processes)
+
+
+def test_pairs_that_come_twice_are_counted_as_accelerate_repeats_them():
+    from accelerate.data_loader import BatchSamplerShard
+    from torch.utils.data import BatchSampler
+
+    for pairs, at_once, processes in [(10, 2, 2), (10, 4, 2), (12, 2, 2), (7, 1, 4), (9, 3, 1)]:
+        batches = [
+            BatchSamplerShard(BatchSampler(range(pairs), at_once, drop_last=False), processes, rank)
+            for rank in range(processes)
+        ]
+        seen = [pair for shard in batches for batch in shard for pair in batch]
+        assert len(seen) - pairs == repeated_pairs(pairs, at_once, processes)
+        assert set(seen) == set(range(pairs))
 
 
 def test_alone_everything_is_done_here_and_now(monkeypatch):
