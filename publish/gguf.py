@@ -61,8 +61,8 @@ def convert(model: Path, file: Path, quantisation: Quantisation, converter: Path
     Raises:
         UserError: it failed; the sentence ends with its last words.
     """
-    options = ["--outfile", str(file), "--outtype", quantisation, "--model-name", name]
-    command = [sys.executable, str(converter), str(model), *options]
+    options = ["--outfile", str(file.resolve()), "--outtype", quantisation, "--model-name", name]
+    command = [sys.executable, str(converter), str(model.resolve()), *options]
     # Its own gguf package lies beside it; nothing is to be fetched, and nothing of this project to be imported.
     environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "NO_LOCAL_GGUF"}}
     environment |= {"HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -34,7 +34,7 @@ Into = Literal["original", "dequantised", "whole"]
 """The bfloat16 base; what 4 bits left of it; or the model itself, after full fine-tuning."""
 LARGEST_MERGE_ERROR = 0.05
 """Natural-log units a token, on average: what rounding the merged weights to bfloat16 may cost."""
-PROBE_PAIRS = 8
+PROBE_PAIRS = 6
 """Pairs on which models are compared."""
 RELOADED_WITHIN = 0.001
 """The same unit: how far the same weights may be apart in another process."""
@@ -166,31 +166,38 @@ def merge_to(folder: Path, adapter: Adapter, base: ModelFolder, pairs: Sequence[
     del model  # the check loads it once more
     expected = expect(tokenizer, probe, tokens, logps)
     again = reload(folder, expected)
-    if again.mean > found[into].mean + RELOADED_WITHIN:
+    if into in found and again.mean > found[into].mean + RELOADED_WITHIN:
         raise UserError(
             f"the merged model of {adapter.path}, loaded afresh, is {again.mean:.3f} a token away from base and "
             f"adapter, and was {found[into].mean:.3f} away before it was written; use the adapter unmerged"
         )
-    log.info("merged into the %s weights: %.4f a token from base and adapter", into, found[into].mean)
+    found[into] = again
+    if again.mean > LARGEST_MERGE_ERROR:
+        raise UserError(
+            f"merging {adapter.path} into {base.name} ({into}) moves log-probabilities by {again.mean:.3f} a token "
+            f"(at most {LARGEST_MERGE_ERROR}); use the adapter unmerged"
+        )
+    log.info("merged into the %s weights: %.4f a token from base and adapter", into, again.mean)
     return Merge(into, found, distance(plain, logps), tuple(pair.id for pair in probe if pairs), expected)
 
 
 def _best(
     adapter: Adapter, base: ModelFolder, tokens: list[Tokens], logps: list[list[float]]
 ) -> "tuple[PreTrainedModel, Into, dict[Into, Delta]]":
-    """Merge into every base there is; return the model nearest to what was trained, in bfloat16, and all distances."""
+    """Merge into every base there is; return the model nearest to what was trained, in bfloat16, and the distances.
+
+    With one base there is no choice, and its distance is left to whoever reads the written model.
+    """
+    first, *others = _bases(adapter)
+    if not others:
+        return _merged_into(first, adapter, base), first, {}
     found: dict[Into, Delta] = {}
     models: dict[Into, PreTrainedModel] = {}
-    for into in _bases(adapter):
+    for into in (first, *others):
         model = _merged_into(into, adapter, base)
         found[into] = distance(logps, token_logps(model.float(), tokens))
         models[into] = model.bfloat16()  # every number in it is one already
     best = min(found, key=lambda name: found[name].mean)
-    if found[best].mean > LARGEST_MERGE_ERROR:
-        raise UserError(
-            f"merging {adapter.path} into {base.name} ({best}) moves log-probabilities by {found[best].mean:.3f} a "
-            f"token (at most {LARGEST_MERGE_ERROR}); use the adapter unmerged"
-        )
     return models[best], best, found
 
 
