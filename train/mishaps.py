@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UserError
 from .checkpoints import KEPT, step_of, whole
 from .settings import TrainSettings
-from .world import World
+from .world import World, join_world, share_of
 
 if TYPE_CHECKING:
     from trl import DPOTrainer
@@ -151,15 +151,18 @@ def _size(count: int) -> str:
 
 
 def _too_little_memory(settings: TrainSettings) -> str:
-    ways = []
-    if settings.in_memory > 1:
-        ways.append(f"micro_batch_size: {settings.in_memory // 2} (the same training, fewer pairs in memory at once)")
-    if not settings.gradient_checkpointing:
-        ways.append("gradient_checkpointing: true (about a quarter more time)")
-    if not settings.quantization:
-        ways.append("quantization: nf4")
-    ways.append(f"a max_length below {settings.max_length}")
-    return f"memory ran out; try, of the train section and in this order, {'; '.join(ways)}"
+    at_once = share_of(settings.batch_size, settings.micro_batch_size, join_world().size).pairs
+    fewer = next((count for count in range(at_once // 2, 0, -1) if at_once % count == 0), None)
+    ways = [
+        f"micro_batch_size: {fewer} (the same training, fewer pairs in memory at once)" if fewer else None,
+        "gradient_checkpointing: true (more time)" if not settings.gradient_checkpointing else None,
+        "quantization: nf4" if settings.use_peft and not settings.quantization else None,
+        f"a max_length below {settings.max_length}",
+    ]
+    return (
+        f"memory ran out; try, of the train section and in this order, {'; '.join(way for way in ways if way)}: "
+        "`prefloop train --dry-run` estimates what each takes"
+    )
 
 
 def _out_of_memory(error: Exception) -> bool:
