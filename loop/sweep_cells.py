@@ -7,7 +7,6 @@ sweeps/main/
   sweep.json sweep.html
 """
 
-import fcntl
 import gc
 import logging
 import multiprocessing
@@ -115,6 +114,7 @@ def run_cells(job: Job, devices: Sequence[str], progress: Progress) -> None:
         _work(job, advance)
     else:
         _in_processes(job, devices[: len(open_cells)], advance)
+    progress(total, total)  # the workers' last words may be lost
 
 
 def _in_processes(job: Job, devices: Sequence[str], advance: Any) -> None:
@@ -250,6 +250,8 @@ def _known(path: Path, identity: str) -> dict[str, Any] | None:
 @contextmanager
 def _claimed(path: Path, *, wait: bool = False) -> Iterator[bool]:
     """Hold a lock that ends with the process; without `wait`, yield False where somebody else holds it."""
+    import fcntl
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:

@@ -73,7 +73,7 @@ def run_sweep(
             sweep of other things.
         Problems: settings that can't be swept or make no training.
         Interrupted: somebody asked to stop.
-    """  # fmt: skip
+    """
     from ..evaluate.sweeps.page import write_sweep_page
     from ..evaluate.sweeps.result import write_sweep_json
 

@@ -13,6 +13,7 @@ from .words import caveats, headline, outlook, summarise
 
 WIDTH = 330
 """Of the plotting area in pixels: with its labels a plot still fits a telephone."""
+TICKS = {"tickCount": 5, "labelOverlap": "greedy", "labelSeparation": 10}
 TUNED, RULE = "#2f7de1", "#c77f1a"
 """Both read on white and on near-black."""
 
@@ -63,12 +64,14 @@ def accuracy_plot(found: Sweep) -> str:
     ends = [row[key] for row in rows for key in ("low", "high")] + [dot["value"] for dot in dots]
     ends += [0.5, found.by_rule.value]
     domain = [max(0.0, min(ends) - 0.03), min(1.0, max(ends) + 0.03)]
-    x = alt.X("low:Q", title="Share ordered as the annotators did", scale=alt.Scale(domain=domain), axis=_percent())
+    scale, order = alt.Scale(domain=domain, nice=False, zero=False), [one.label for one in found.settings]
+    x = alt.X("low:Q", title="Share ordered as the annotators did", scale=scale, axis=alt.Axis(format=".0%", **TICKS))
+    rings = _on_rows(dots, order).mark_point(size=34, filled=False, strokeWidth=1.4, color=INK, opacity=0.75)
     chart = alt.layer(
-        _line(0.5, INK, [3, 3]),
-        _line(found.by_rule.value, RULE, [6, 3]),
-        *_intervals(rows, x, [one.label for one in found.settings]),
-        _on_rows(dots).mark_point(size=34, filled=False, strokeWidth=1.4, color=INK, opacity=0.75).encode(x="value:Q"),
+        _line(0.5, INK, [3, 3], scale),
+        _line(found.by_rule.value, RULE, [6, 3], scale),
+        *_intervals(rows, x, order),
+        rings.encode(x=alt.X("value:Q", scale=scale)),
     )
     return svg(chart)
 
@@ -82,8 +85,10 @@ def differences_plot(found: Sweep) -> str:
     if not rows:
         return ""
     reach = max(abs(row[key]) for row in rows for key in ("low", "high")) * 1.06
-    x = alt.X("low:Q", title="Points more or less", scale=alt.Scale(domain=[-reach, reach]), axis=_points())
-    return svg(alt.layer(_line(0.0, INK, [3, 3]), *_intervals(rows, x, [row["label"] for row in rows])))
+    scale = alt.Scale(domain=[-reach, reach], nice=False)
+    axis = alt.Axis(labelExpr="format(100 * datum.value, '+.0f')", **TICKS)
+    x = alt.X("low:Q", title="Points more or less", scale=scale, axis=axis)
+    return svg(alt.layer(_line(0.0, INK, [3, 3], scale), *_intervals(rows, x, [row["label"] for row in rows])))
 
 
 def _row(label: str, estimate: Estimate) -> dict[str, Any]:
@@ -91,10 +96,12 @@ def _row(label: str, estimate: Estimate) -> dict[str, Any]:
 
 
 def _intervals(rows: Sequence[dict[str, Any]], x: Any, order: list[str]) -> list[Any]:
+    import altair as alt
+
     base = _on_rows(rows, order)
     return [
         base.mark_rule(strokeWidth=2.5, strokeCap="round", color=TUNED).encode(x=x, x2="high:Q"),
-        base.mark_point(filled=True, size=80, opacity=1, color=TUNED).encode(x="value:Q"),
+        base.mark_point(filled=True, size=80, opacity=1, color=TUNED).encode(x=alt.X("value:Q", scale=x["scale"])),
     ]
 
 
@@ -105,23 +112,11 @@ def _on_rows(rows: Sequence[dict[str, Any]], order: list[str] | None = None) -> 
     return alt.Chart(alt.Data(values=list(rows)), width=WIDTH, height=alt.Step(34)).encode(y=y)
 
 
-def _line(at: float, colour: str, dash: list[int]) -> Any:
+def _line(at: float, colour: str, dash: list[int], scale: Any) -> Any:
     import altair as alt
 
     mark = alt.Chart(alt.Data(values=[{"at": at}])).mark_rule(strokeDash=dash, color=colour, opacity=0.8)
-    return mark.encode(x="at:Q")
-
-
-def _percent() -> Any:
-    import altair as alt
-
-    return alt.Axis(format=".0%", tickCount=6)
-
-
-def _points() -> Any:
-    import altair as alt
-
-    return alt.Axis(labelExpr="format(100 * datum.value, '+.0f')", tickCount=6)
+    return mark.encode(x=alt.X("at:Q", scale=scale))
 
 
 def _share(estimate: Estimate) -> str:

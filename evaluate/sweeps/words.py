@@ -66,9 +66,11 @@ def _against_reference(found: Sweep) -> Iterator[str]:
 
 def _better_ones(found: Sweep) -> Iterator[str]:
     better = [one.label for one in found.settings if one.name != found.reference and _is_better(found, one)]
-    if better:
-        reference = found.setting(found.reference).label
-        yield f"Better than {reference} by more than chance: {'; '.join(better)}; which of them is best is open."
+    reference = found.setting(found.reference).label
+    if better == [found.settings[0].label]:
+        yield f"So it is shown to be better than {reference}, but not than every other setting."
+    elif better:
+        yield f"Shown to be better than {reference}: {'; '.join(better)}. Which of them is best is open."
 
 
 def _is_better(found: Sweep, one: SettingResult) -> bool:
