@@ -81,8 +81,8 @@ def check_first_step(trainer: "DPOTrainer", settings: TrainSettings) -> FirstSte
     Raises:
         UserError: they differ by more than rounding explains; the message says what is wrong.
     """
-    batch, ids = _batch(trainer, settings)
-    with _no_trace(trainer):
+    batch, ids = collate_some(trainer, settings)
+    with without_trace(trainer):
         loss, outputs = _forward(trainer, batch)
         per_token = _scored(outputs.log_probs, batch)
         policy = sum_log_probs(per_token, batch["completion_mask"], trainer.ld_alpha)
@@ -127,7 +127,7 @@ def _as_measured(settings: TrainSettings, trainer: "DPOTrainer") -> TrainSetting
     )
 
 
-def _batch(trainer: "DPOTrainer", settings: TrainSettings) -> tuple[dict[str, Any], list[str]]:
+def collate_some(trainer: "DPOTrainer", settings: TrainSettings) -> tuple[dict[str, Any], list[str]]:
     """Collate a batch of short and long pairs alike, the longest among them: truncation shows there first."""
     rows = trainer.train_dataset
     lengths = [len(p) + len(c) + len(r) for p, c, r in zip(*(rows[name] for name in TOKENS), strict=True)]
@@ -139,7 +139,7 @@ def _batch(trainer: "DPOTrainer", settings: TrainSettings) -> tuple[dict[str, An
 
 
 @contextmanager
-def _no_trace(trainer: "DPOTrainer") -> Iterator[None]:
+def without_trace(trainer: "DPOTrainer") -> Iterator[None]:
     """Leave gradients off, random states and the trainer's running metrics as they were."""
     import torch
 

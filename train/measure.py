@@ -123,7 +123,7 @@ def tell_after_first_step(trainer: "DPOTrainer", tokens: int) -> None:
             seconds = tokens * state.num_train_epochs * left / logs["tokens_per_second"]
             log.info(
                 "the first step took %.1f s and %s: about %s for all %d steps",
-                args.train_batch_size * args.gradient_accumulation_steps / logs["pairs_per_second"],
+                args.train_batch_size * args.gradient_accumulation_steps * args.world_size / logs["pairs_per_second"],
                 gib(logs["memory_mb"] * 2**20),
                 duration(seconds),
                 state.max_steps - state.global_step + 1,
