@@ -345,8 +345,13 @@ def _save(
 
 def _last_epoch(metrics: Path, steps: int, steps_per_epoch: int) -> dict[str, float]:
     rows = [row for row in read_lines(metrics) if row["step"] > steps - steps_per_epoch]
-    names = [name for name in rows[-1] if _is_averaged(name) and all(name in row for row in rows)]
-    return {name: round(sum(row[name] for row in rows) / len(rows), 6) for name in names}
+    logged: dict[str, list[float]] = {}
+    for row in rows:
+        for name in filter(_is_averaged, row):
+            logged.setdefault(name, []).append(row[name])
+    # A step without ties, or of ties alone, has no number for what it lacks.
+    whole = {name: found for name, found in logged.items() if len(found) == len(rows) or name.startswith("rewards/")}
+    return {name: round(sum(found) / len(found), 6) for name, found in whole.items()}
 
 
 def _is_averaged(name: str) -> bool:
