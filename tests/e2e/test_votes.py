@@ -2,10 +2,15 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from prefloop.collect import write_rows
 from prefloop.errors import UserError
 from prefloop.models import load_tokenizer
 from prefloop.train import TrainSettings, read_adapter, train_dpo
@@ -222,3 +227,31 @@ def test_a_trainer_for_votes_is_trls_own_but_for_the_loss():
         "_set_signature_columns_if_needed",
         "_compute_loss",
     }
+
+
+def test_two_processes_train_as_one(tiny_model, voted, tmp_path):
+    """Each of two processes reads its own half of a batch: ties in one of them only, weights over all of the data."""
+    asked = asking({"weights": True, "targets": "soft", "ties": "rao_kupper"}, warmup=0.0)
+    whole = train_dpo(voted, asked, base=tiny_model, folder=tmp_path / "one")
+    write_rows(tmp_path / "pairs.jsonl", voted)
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from prefloop.collect import read_pairs\n"
+        "from prefloop.models import resolve_model\n"
+        "from prefloop.train import TrainSettings, train_dpo\n"
+        "settings, base, folder = sys.argv[1:]\n"
+        "train_dpo(read_pairs(Path(folder, 'pairs.jsonl')), TrainSettings.model_validate_json(settings),"
+        " base=resolve_model(base), folder=Path(folder, 'two'))\n"
+    )
+    torchrun = Path(sys.executable).with_name("torchrun")
+    subprocess.run(
+        [torchrun, "--nproc-per-node", "2", script, asked.model_dump_json(), tiny_model.path, tmp_path],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=True,
+    )
+    both = read_adapter(tmp_path / "two/adapter")
+    assert both.data_sha256 == whole.data_sha256
+    for name in ("loss", "rewards/margins", "rewards/tie_margins", "rewards/accuracies"):
+        assert both.metrics[name] == pytest.approx(whole.metrics[name], abs=0.05), name
