@@ -34,7 +34,7 @@ class Killed(Exception):
 
 @pytest.fixture(scope="module")
 def pairs():
-    """Prompts with hardly a word in common, each with two pairs; what is better is chance."""
+    """Prompts with hardly a word in common, each with two pairs; the better answer is the polite one."""
     draw = random.Random(0)
 
     def words(count):
@@ -43,7 +43,9 @@ def pairs():
     found = []
     for _ in range(10):
         prompt = (Message("user", words(8)),)
-        found += [PreferencePair(prompt, words(draw.randint(2, 9)), words(5), 1.0, "i", ("v",)) for _ in range(2)]
+        for _ in range(2):
+            chosen, rejected = f"Certainly and with pleasure {words(draw.randint(1, 5))}", f"No way {words(3)}"
+            found.append(PreferencePair(prompt, chosen, rejected, 1.0, "i", ("v",)))
     return found
 
 
@@ -110,17 +112,15 @@ def test_the_numbers_are_those_of_the_saved_adapter(watched, pairs, tiny_model):
             taken = torch.log_softmax(model(input_ids=ids).logits[0, :-1].float(), -1)
         return float(taken.gather(-1, ids[0, 1:, None])[len(tokens.prompt) - 1 :].sum())
 
-    ratios = []
-    for tokens in (tokenise(pair, tokenizer) for pair in pairs if pair.id in held):
-        ratios.append(
-            [score(tuned, tokens, side) - score(base, tokens, side) for side in (tokens.chosen, tokens.rejected)]
-        )
-    margin = 0.1 * sum(chosen - rejected for chosen, rejected in ratios) / len(ratios)
-    drift = sum(chosen for chosen, _ in ratios) / len(ratios)
-    assert max(abs(drift), abs(margin)) > 1, "the training moved next to nothing, so this would prove nothing"
-    # The trained weights are bfloat16 there and float32 here.
-    assert adapter.held_out["eval_chosen_drift"] == pytest.approx(drift, rel=0.05, abs=0.3)
-    assert adapter.held_out["eval_rewards/margins"] == pytest.approx(margin, rel=0.05, abs=0.05)
+    ratios = [
+        [score(tuned, tokens, side) - score(base, tokens, side) for side in (tokens.chosen, tokens.rejected)]
+        for tokens in (tokenise(pair, tokenizer) for pair in pairs if pair.id in held)
+    ]
+    chosen, rejected = (sum(column) / len(ratios) for column in zip(*ratios, strict=True))
+    assert chosen - rejected > 5, "the training moved next to nothing, so this would prove nothing"
+    # The model is bfloat16 in training and float32 here.
+    assert adapter.held_out["eval_chosen_drift"] == pytest.approx(chosen, rel=0.1, abs=0.7)
+    assert adapter.held_out["eval_rewards/margins"] == pytest.approx(0.1 * (chosen - rejected), rel=0.1, abs=0.07)
 
 
 def test_looking_more_often_changes_no_weight(watched, pairs, tiny_model, tmp_path):
@@ -129,9 +129,14 @@ def test_looking_more_often_changes_no_weight(watched, pairs, tiny_model, tmp_pa
 
 @pytest.fixture(scope="module")
 def stopped(pairs, tiny_model, tmp_path_factory):
-    """A training that its held-out pairs end early."""
-    folder, seen = tmp_path_factory.mktemp("stopped"), []
-    return trained(pairs, STOPPING, tiny_model, folder, on_metrics=seen.append), folder, seen
+    """A training that its held-out pairs end early, and the weights of its checkpoints by their step."""
+    folder, checkpoints = tmp_path_factory.mktemp("stopped"), {}
+
+    def keep(row):
+        if (step := row["step"] - 1) > 0:
+            checkpoints[step] = load_file(folder / "checkpoints" / f"checkpoint-{step}" / "adapter_model.safetensors")
+
+    return trained(pairs, STOPPING, tiny_model, folder, on_metrics=keep), folder, checkpoints
 
 
 def test_the_best_weights_are_the_result_and_the_record_says_so(stopped):
@@ -145,20 +150,11 @@ def test_the_best_weights_are_the_result_and_the_record_says_so(stopped):
     assert read_adapter(adapter.path) == adapter
 
 
-def test_the_weights_are_those_of_the_best_step(stopped, pairs, tiny_model, tmp_path):
-    """A checkpoint of that step has them too."""
-    adapter, _, _ = stopped
-    best = adapter.stopping.best_step
-    copied = {}
-
-    def copy(row):
-        if row["step"] == best + 1:
-            copied.update(load_file(tmp_path / "checkpoints" / f"checkpoint-{best}" / "adapter_model.safetensors"))
-
-    trained(pairs, STOPPING, tiny_model, tmp_path, on_metrics=copy)
-    found = load_file(adapter.path / "adapter_model.safetensors")
-    assert copied.keys() == found.keys()
-    assert all(torch.equal(copied[name], found[name]) for name in found)
+def test_the_weights_are_those_of_the_best_step(stopped):
+    adapter, _, checkpoints = stopped
+    kept, found = checkpoints[adapter.stopping.best_step], load_file(adapter.path / "adapter_model.safetensors")
+    assert kept.keys() == found.keys()
+    assert all(torch.equal(kept[name], found[name]) for name in found)
 
 
 def test_a_killed_training_stops_where_the_whole_one_does(stopped, pairs, tiny_model, tmp_path, monkeypatch):
