@@ -76,6 +76,7 @@ def test_the_folder_holds_everything_and_nothing_else(quick_adapter, tiny_model,
     assert {path.name for path in folder.iterdir()} == {
         "adapter",
         "alarms.json",
+        "checks.json",
         "data.json",
         "metrics.jsonl",
         "preflight.json",
