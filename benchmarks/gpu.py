@@ -34,8 +34,8 @@ CHECKS = {
     "LoRA, Llama-3.1-8B": ("Llama-3.1-8B", None, True, 4, 4, 170),
 }
 TINY = {
-    "LoRA, tiny": ("tiny", None, False, 2, 2, 120),
-    "QLoRA nf4, tiny": ("tiny", "nf4", True, 2, 2, 120),
+    "LoRA, tiny": ("tiny", None, False, 2, 2, 300),
+    "QLoRA nf4, tiny": ("tiny", "nf4", True, 2, 2, 300),
 }
 PASSES = 3
 WORDS = 4000
@@ -137,7 +137,7 @@ def check(name: str, models: Path) -> dict:
     shape, quantization, checkpointing, batch, steps, _ = (CHECKS | TINY)[name]
     with quiet_libraries():
         base, tokenizer = make_model(shape, models)
-        pairs = make_pairs(batch * steps)
+        pairs = make_pairs(batch * steps, shorter=10 if shape == "tiny" else 1)
         loaded = {"prefloop": 0, "plain TRL": 0}
         before, trainers = allocated(), {}
         for who, build in (("prefloop", ours), ("plain TRL", plain)):
@@ -219,14 +219,14 @@ def words_tokenizer():
     return tokenizer
 
 
-def make_pairs(count: int) -> list:
-    """Pairs of random words: prompts of 100 to 400, answers of 50 to 350."""
+def make_pairs(count: int, *, shorter: int) -> list:
+    """Pairs of random words: prompts of 100 to 400, answers of 50 to 350, or that many times shorter."""
     from prefloop.collect import Message, PreferencePair
 
     drawn = random.Random(0)
 
     def text(least: int, most: int) -> str:
-        return " ".join(f"w{drawn.randrange(WORDS)}" for _ in range(drawn.randint(least, most)))
+        return " ".join(f"w{drawn.randrange(WORDS)}" for _ in range(drawn.randint(least // shorter, most // shorter)))
 
     return [
         PreferencePair((Message("user", text(100, 400)),), text(50, 350), text(50, 350), 1.0, str(n), (str(n),))

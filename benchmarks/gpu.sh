@@ -27,6 +27,7 @@ fi
 # The package's root is the repository's, so a link is an installation.
 ln -sfn "$root" "$site/prefloop"
 export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
+export PREFLOOP_HOME=$site/home # a reference that an earlier call left would make the first run look faster
 export HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1
 
 cd "$site" # at the repository's root, evaluate/ would shadow Hugging Face's

@@ -44,18 +44,33 @@ def test_nine_recipes_ship():
     assert {name for name in SHIPPED if published_recipe(name).recipe.train.quantization} == QUANTISED
 
 
+@pytest.fixture(scope="module")
+def take_steps(thin_model, tmp_path_factory):
+    """Train with settings; those that differ from another recipe's only in what is cut down are not trained twice."""
+    known = {}
+
+    def train(settings, pairs):
+        if settings.model_dump_json() not in known:
+            folder = tmp_path_factory.mktemp("steps")
+            trained = train_dpo(pairs, settings, base=thin_model, folder=folder)
+            rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+            known[settings.model_dump_json()] = trained, rows
+        return known[settings.model_dump_json()]
+
+    return train
+
+
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_recipe_takes_its_steps(name, thin_model, make_pairs, tmp_path):
+def test_a_shipped_recipe_takes_its_steps(name, thin_model, make_pairs, take_steps):
     if name in QUANTISED and importlib.util.find_spec("bitsandbytes") is None:
         pytest.skip("the qlora extra is not installed")
     published = published_recipe(name).recipe.train
     # The base is another, and so are only the sizes: two steps of two pairs, accumulated where the recipe does.
     small = {"base_model": str(thin_model.path), "base_revision": None, "epochs": 1, "batch_size": 2}
     settings = published.model_copy(update=small | {"micro_batch_size": published.micro_batch_size and 1})
-    trained = train_dpo(make_pairs(4), settings, base=thin_model, folder=tmp_path)
+    trained, (first, last) = take_steps(settings, make_pairs(4))
     assert trained.steps == 2
     assert trained.settings == settings
-    first, last = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert math.isfinite(last["loss"])
     assert last["grad_norm"] > 0
     assert last["learning_rate"] > 0
