@@ -204,3 +204,10 @@ def test_every_file_says_how_it_is_used_and_what_was_never_run():
         text = path.read_text()
         assert "recipe.yaml" in text
         assert ("never run" in text) == (path.stem in {"zero3", "slurm", "kubernetes"})
+
+
+def test_the_command_shows_a_file_as_it_is():
+    command = [Path(sys.executable).with_name("prefloop"), "launch", "slurm"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shown.stdout == launch_file("slurm").read_text()
+    assert "docs/scale.md" in shown.stderr
