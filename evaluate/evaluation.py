@@ -15,6 +15,7 @@ from ..collect.sampling.generate import Answer, prompt_ids
 from ..errors import UserError
 from ..models import ModelFolder
 from ..runs import Progress, silent
+from ..train.adapter import is_whole
 from ..train.rows import Tokens, tokenise
 from .check import Marks, mark_answers, measure_check, read_labels, without_labels
 from .general import GeneralData, measure_general, read_general
@@ -87,10 +88,10 @@ def evaluate_adapter(
     left_out: Sequence[LeftOut] = (),
     progress: Progress = silent,
 ) -> Report:
-    """Compare the adapter with its base on the sealed pairs.
+    """Compare the adapter, or the whole model that full fine-tuning made, with its base on the sealed pairs.
 
     Args:
-        adapter: The adapter's folder.
+        adapter: Its folder.
         base: The model it was trained on.
         sealed: Pairs on prompts that no training saw.
         settings: What to measure and how.
@@ -119,7 +120,7 @@ def evaluate_adapter(
         summary=summarise(preference, sealed_set),
         caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped),
         base=ModelIdentity(base.name, base.revision, base.sha256),
-        tuned=ModelIdentity(f"{base.name} + {adapter.name}", "local", subject.adapter_sha256),
+        tuned=ModelIdentity(_tuned_name(adapter, base), "local", subject.adapter_sha256),
         sealed=sealed_set,
         preference=preference,
         lengths=lengths,
@@ -130,6 +131,10 @@ def evaluate_adapter(
         left_out=dropped,
         how=_how(settings, meter.seconds),
     )
+
+
+def _tuned_name(adapter: Path, base: ModelFolder) -> str:
+    return f"{base.name}, all weights tuned" if is_whole(adapter) else f"{base.name} + {adapter.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A row counts only under the key it was written with: the hash of model, adapter,
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,14 +13,14 @@ from ..collect.item import Message, content_hash
 from ..collect.sampling.generate import Answer, GenerateSettings, generate_batches
 from ..models import ModelFolder, load_model, load_tokenizer
 from ..runs import append_line, read_lines
-from ..train.adapter import adapter_sha256
+from ..train.adapter import adapter_sha256, is_whole
 from ..train.rows import Tokens
 from .general import GeneralData, answer_questions
 from .likelihood import PairScore, Scored, score_pairs
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Who = Literal["base", "tuned"]
 Advance = Callable[[int], None]
@@ -29,9 +29,14 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The tuned model, from which switching the adapter off makes the base model: one model in memory."""
+    """The tuned model and its base.
 
-    model: "PeftModel"
+    Switching an adapter off makes its base, so that one model is in memory; a whole model has its base beside it.
+    """
+
+    model: "PeftModel | PreTrainedModel"
+    base: "PreTrainedModel | None"
+    """None where switching the adapter off makes it."""
     tokenizer: "PreTrainedTokenizerBase"
     base_sha256: str
     adapter_sha256: str
@@ -39,25 +44,39 @@ class Subject:
     folder: Path
     """Where measurements are kept."""
 
-    def as_(self, who: Who) -> AbstractContextManager[Any]:
-        """Be the base or the tuned model while the context lasts."""
-        return self.model.disable_adapter() if who == "base" else nullcontext()
+    @contextmanager
+    def as_(self, who: Who) -> Iterator[Any]:
+        """Yield the base or the tuned model, which it is while the context lasts."""
+        if who == "tuned":
+            yield self.model
+        elif self.base is not None:
+            yield self.base
+        else:
+            tuned: Any = self.model
+            with tuned.disable_adapter():
+                yield tuned
 
     def key(self, who: Who, *material: object) -> str:
         """Return the hash of everything a measurement depends on."""
         adapter = self.adapter_sha256 if who == "tuned" else ""
-        return content_hash([self.base_sha256, adapter, str(self.model.device), self.batch_size, *material])
+        template = content_hash(self.tokenizer.chat_template)
+        return content_hash([self.base_sha256, adapter, template, str(self.model.device), self.batch_size, *material])
 
 
 def load_subject(adapter: Path, base: ModelFolder, *, batch_size: int, folder: Path) -> Subject:
-    """Load the base model with the adapter on top.
+    """Load the base model with the adapter on top, or a whole model and its base, and the tokenizer trained with.
 
     Raises:
         UserError: the folder holds no whole adapter.
     """
     sha256 = adapter_sha256(adapter)
-    model: Any = load_model(base.path, adapter=adapter)
-    return Subject(model, load_tokenizer(base.path), base.sha256, sha256, batch_size, folder)
+    # An adapter of somebody else's may have no tokenizer; what prefloop trained brings its chat template.
+    tokenizer = load_tokenizer(adapter if (adapter / "tokenizer_config.json").exists() else base.path)
+    if is_whole(adapter):
+        tuned, plain = load_model(adapter), load_model(base.path)
+    else:
+        tuned, plain = load_model(base.path, adapter=adapter), None
+    return Subject(tuned, plain, tokenizer, base.sha256, sha256, batch_size, folder)
 
 
 def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, Tokens], advance: Advance) -> list[PairScore]:
@@ -66,15 +85,11 @@ def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, Tokens], ad
     path, names = subject.folder / "likelihoods.jsonl", list(pairs)
     known = {row["id"]: _pair_score(row) for row in _rows(path, key)}
     advance(len(known))
-    batches = score_pairs(
-        subject.model,
-        subject.tokenizer,
-        list(pairs.values()),
-        batch_size=subject.batch_size,
-        done={names.index(name) for name in known},
-    )
-    with subject.as_(who):
-        for batch in batches:
+    done = {names.index(name) for name in known}
+    with subject.as_(who) as model:
+        for batch in score_pairs(
+            model, subject.tokenizer, list(pairs.values()), batch_size=subject.batch_size, done=done
+        ):
             for index, score in batch.items():
                 append_line(path, {"key": key, "who": who, "id": names[index], **asdict(score)})
             advance(len(batch.keys() - {names.index(name) for name in known}))
@@ -92,8 +107,8 @@ def measure_answers(
     advance(len(known))
     settings = GenerateSettings(max_new_tokens=max_new_tokens, batch_size=subject.batch_size)
     done = {names.index(name) for name in known}
-    with subject.as_(who):
-        for batch in generate_batches(subject.model, subject.tokenizer, list(prompts.values()), settings, done=done):
+    with subject.as_(who) as model:
+        for batch in generate_batches(model, subject.tokenizer, list(prompts.values()), settings, done=done):
             for index, answer in batch.items():
                 append_line(path, {"key": key, "who": who, "id": names[index], **asdict(answer)})
             advance(len(batch.keys() - done))
@@ -108,8 +123,8 @@ def measure_questions(subject: Subject, who: Who, data: GeneralData, advance: Ad
     for row in _rows(path, key):
         advance(len(data.questions))
         return list(row["correct"])
-    with subject.as_(who):
-        correct = answer_questions(subject.model, subject.tokenizer, data, batch_size=subject.batch_size)
+    with subject.as_(who) as model:
+        correct = answer_questions(model, subject.tokenizer, data, batch_size=subject.batch_size)
     append_line(path, {"key": key, "who": who, "correct": correct})
     advance(len(data.questions))
     return correct

@@ -11,10 +11,13 @@ from .. import __version__
 from ..collect import Item
 from ..collect.pair import TIE
 from ..evaluate.report import Comparison, Estimate, Report
+from ..train import Adapter
+from ..train.settings import ADAPTER_ONLY
 from ..train.votes import vote_facts
 from .evidence import Evidence
+from .redact import shorten_settings
 from .settings import PublishSettings
-from .snippet import load_merged, load_with_peft
+from .snippet import load_merged, load_released
 
 PREFERS = "prefers what the annotators chose"
 SHOWN_METRICS = ("loss", "rewards/accuracies", "rewards/margins")
@@ -151,8 +154,9 @@ def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
         "training_pairs": sum(pair.kind != TIE for pair in evidence.training),
         "sealed_pairs": len(evidence.sealed),
         "training_lines": list(_training_lines(evidence)),
-        "training_settings": [(key, _setting(value)) for key, value in recipe["train"].items() if value is not None],
-        "snippet": load_with_peft(evidence, settings),
+        "training_settings": list(_training_settings(evidence)),
+        "whole": evidence.adapter.whole,
+        "snippet": load_released(evidence, settings),
         "merged_snippet": load_merged(evidence, settings),
         **_data(evidence),
     }
@@ -209,10 +213,28 @@ def _training_lines(evidence: Evidence) -> Iterator[str]:
     yield f"{adapter.pairs} pairs{refused}; {adapter.steps} optimiser steps"
     if votes := vote_facts(evidence.training, adapter.settings).rows:
         yield "what the loss made of the votes: " + "; ".join(f"{name} {value}" for name, value in votes)
+    yield from _lineage(adapter)
     yield f"{adapter.seconds / 60:.1f} minutes of wall-clock time, {adapter.pairs_per_second} pairs a second"
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in adapter.metrics.items() if name in SHOWN_METRICS)
     yield f"means over the last epoch, on the training pairs themselves and so no evidence of quality: {metrics}"
     yield f"made with {counts(adapter.versions)}"
+
+
+def _lineage(adapter: Adapter) -> Iterator[str]:
+    if adapter.base_adapter_sha256:
+        yield f"it went on from another adapter ({adapter.base_adapter_sha256[:16]}), which is its reference"
+    if adapter.settings.sft:
+        named = adapter.sft_data_sha256
+        learned = f"demonstrations ({named[:16]})" if named else "the chosen answers"
+        yield f"a supervised stage on {learned} came first, and its result is the reference"
+    if adapter.chat_template_sha256:
+        yield f"conversations are rendered by a chat template of the recipe's ({adapter.chat_template_sha256[:16]})"
+
+
+def _training_settings(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    for name, value in shorten_settings(evidence.recipe["train"]).items():
+        if value is not None and not (evidence.adapter.whole and name in ADAPTER_ONLY):
+            yield name, _setting(value)
 
 
 def _setting(value: object) -> str:

@@ -58,12 +58,12 @@ def metadata(evidence: Evidence, settings: PublishSettings) -> str:
     ]
     data = ModelCardData(
         base_model=evidence.base_name,
-        base_model_relation="adapter",
-        library_name="peft",
+        base_model_relation="finetune" if evidence.adapter.whole else "adapter",
+        library_name="transformers" if evidence.adapter.whole else "peft",
         pipeline_tag="text-generation",
         license=settings.license,
         language=list(settings.languages) or None,
-        tags=[*TAGS, *settings.tags],
+        tags=[*(tag for tag in TAGS if tag != "lora" or not evidence.adapter.whole), *settings.tags],
         model_name=name,
         eval_results=found,
     )

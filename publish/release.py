@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..evaluate import write_report_json
 from ..runs import read_json, write_json, write_text
 from ..train import merge_adapter
-from ..train.adapter import RECORD, WEIGHTS, adapter_sha256
+from ..train.adapter import RECORD, adapter_sha256, weight_files
 from ..train.merge import RECORD as MERGE_RECORD
 from ..train.rows import data_sha256
 from .card import render_card
@@ -56,6 +56,10 @@ def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *
         Problems: the release would name this machine's folders, or publish a secret.
     """
     _refuse_strangers(folder)
+    if settings.merged and evidence.adapter.whole:
+        raise UserError(
+            "publish.merged asks for a merged model, but full fine-tuning has made a whole one: leave it out"
+        )
     _refuse_mismatch(evidence)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -123,11 +127,14 @@ def _weights(folder: Path, evidence: Evidence, settings: PublishSettings) -> Non
         merge_adapter(adapter, evidence.base, folder / "merged", evidence.training)
         told = read_json(folder / "merged" / MERGE_RECORD)
         write_json(folder / "merged" / MERGE_RECORD, told | {"base": told["base"] | {"name": evidence.base_name}})
-    for name in WEIGHTS:
+    for name in weight_files(adapter.path):
         shutil.copyfile(adapter.path / name, folder / name)
-    config = read_json(folder / "adapter_config.json")
-    if config["base_model_name_or_path"] != evidence.base_name:  # a path on this machine
-        write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": evidence.base_name})
+    if adapter.whole:
+        shutil.copyfile(adapter.path / "generation_config.json", folder / "generation_config.json")
+    else:
+        config = read_json(folder / "adapter_config.json")
+        if config["base_model_name_or_path"] != evidence.base_name:  # a path on this machine
+            write_json(folder / "adapter_config.json", config | {"base_model_name_or_path": evidence.base_name})
     for path in adapter.path.iterdir():
         if TOKENIZER.fullmatch(path.name):
             shutil.copyfile(path, folder / path.name)

@@ -26,6 +26,16 @@ model = PeftModel.from_pretrained(model, adapter).eval()
 
 """
 
+WHOLE = """\
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = {adapter}{adapter_comment}
+tokenizer = AutoTokenizer.from_pretrained(model)
+model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16).eval()
+
+"""
+
 MERGED = """\
 import torch
 {import_download}from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -37,8 +47,10 @@ model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.bfloat16).eval(
 """
 
 
-def load_with_peft(evidence: Evidence, settings: PublishSettings) -> str:
-    """Return Python that loads base and adapter and answers one prompt."""
+def load_released(evidence: Evidence, settings: PublishSettings) -> str:
+    """Return Python that loads what was trained, an adapter on its base or a whole model, and answers one prompt."""
+    if evidence.adapter.whole:
+        return WHOLE.format(**_adapter(settings)) + _generate(evidence)
     hub = evidence.base.source == "hub"
     return PEFT.format(
         base=json.dumps(evidence.base_name),

@@ -8,11 +8,15 @@ from ..runs import read_json, write_json
 from .settings import TrainSettings
 
 if TYPE_CHECKING:
-    from trl import DPOTrainer
+    from trl import DPOTrainer, SFTTrainer
 
 
 def write_weights(
-    trainer: "DPOTrainer", weights: dict[str, Any] | None, settings: TrainSettings, base: ModelFolder, folder: Path
+    trainer: "DPOTrainer | SFTTrainer",
+    weights: dict[str, Any] | None,
+    settings: TrainSettings,
+    base: ModelFolder,
+    folder: Path,
 ) -> None:
     """Write config, weights and tokenizer to a new folder.
 
@@ -35,7 +39,7 @@ def write_weights(
     (folder / "README.md").unlink(missing_ok=True)  # PEFT's blank card
 
 
-def _write_whole(trainer: "DPOTrainer", weights: dict[str, Any] | None, folder: Path) -> None:
+def _write_whole(trainer: "DPOTrainer | SFTTrainer", weights: dict[str, Any] | None, folder: Path) -> None:
     """Write the model in bfloat16: that is what autocast computed with at every step, and what is loaded everywhere."""
     import torch
 

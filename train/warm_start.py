@@ -25,6 +25,7 @@ from .held_out import Split
 from .interruptions import Stop, stepping, stop_between_steps
 from .mishaps import require_space
 from .rows import tokenise
+from .saving import write_weights
 from .settings import TrainSettings
 from .sft import Demonstration, SftSettings, chosen_answers, demonstrations_sha256
 from .sharding import whole_weights
@@ -156,7 +157,7 @@ def _supervise(
         trainer.train(resume_from_checkpoint=str(from_checkpoint) if from_checkpoint else None)
     stop.require_going_on(trainer.state.max_steps)
     weights = whole_weights(trainer)
-    world.from_main(lambda: _save(trainer, weights, start, identity))
+    world.from_main(lambda: _save(trainer, weights, settings, base, start, identity))
     if world.main:
         shutil.rmtree(checkpoints)
 
@@ -271,25 +272,26 @@ def _watch(trainer: "SFTTrainer", metrics: Path, identity: dict[str, Any], progr
     trainer.add_callback(Watch())
 
 
-def _save(trainer: "SFTTrainer", weights: dict[str, Any] | None, start: Path, identity: dict[str, Any]) -> None:
+def _save(
+    trainer: "SFTTrainer",
+    weights: dict[str, Any] | None,
+    settings: TrainSettings,
+    base: ModelFolder,
+    start: Path,
+    identity: dict[str, Any],
+) -> None:
     partial = start.with_name(f".{start.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    only = {"selected_adapters": ["default"], "save_embedding_layers": False} if is_adapter(trainer) else {}
-    trainer.model.save_pretrained(partial, state_dict=weights, **only)
-    (partial / "README.md").unlink(missing_ok=True)  # PEFT's blank card
+    if settings.use_peft:
+        write_weights(trainer, weights, settings, base, partial)
+    else:  # not rounded: DPO goes on from these
+        trainer.model.save_pretrained(partial, state_dict=weights)
     write_json(partial / MARK, identity | {"sha256": adapter_sha256(partial)})
     partial.rename(start)
-
-
-def is_adapter(trainer: "SFTTrainer") -> bool:
-    """Whether an adapter is trained, not all weights."""
-    from peft import PeftModel
-
-    return isinstance(trainer.model, PeftModel)
 
 
 def _is_done(start: Path, identity: dict[str, Any]) -> bool:
     if not (start / MARK).exists():
         return False
     record = read_json(start / MARK)
-    return record.pop("sha256") == adapter_sha256(start) and record == identity
+    return bool(record.pop("sha256") == adapter_sha256(start) and record == identity)

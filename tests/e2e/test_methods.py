@@ -4,16 +4,20 @@ import gc
 import importlib.util
 import json
 import shutil
+from typing import get_args
 
 import pytest
 import torch
-from prefloop.collect import Message, PreferencePair
+from prefloop.collect import Item, Message, PreferencePair, seal
+from prefloop.collect.item import Origin
 from prefloop.errors import Problems, UserError
-from prefloop.models import load_model, load_tokenizer
+from prefloop.models import load_model, load_tokenizer, resolve_model
 from prefloop.train import TrainSettings, read_adapter, train_dpo
 from prefloop.train.continuing import base_adapter_sha256, continued
 from prefloop.train.reference import cache_reference
 from prefloop.train.rows import tokenise
+from prefloop.train.settings import Loss
+from prefloop.train.sft import Demonstration, SftSettings
 from prefloop.train.trainer import build_trainer
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
@@ -143,10 +147,15 @@ def chosen_log_probability(model, tokens):
     return float(found[len(tokens.prompt) - 1 :].sum())
 
 
+class Killed(Exception):
+    """Stands for a power cut."""
+
+
 @pytest.fixture(scope="module")
 def first(tiny_model, pairs, tmp_path_factory):
     """An adapter that another training can go on from."""
-    return train_dpo(pairs, QUICK, base=tiny_model, folder=tmp_path_factory.mktemp("first"))
+    settings = QUICK.model_copy(update={"learning_rate": 5e-3})
+    return train_dpo(pairs, settings, base=tiny_model, folder=tmp_path_factory.mktemp("first"))
 
 
 def test_an_adapter_is_continued_with_its_own_policy_as_reference(first, tiny_model, pairs, tmp_path):
@@ -171,9 +180,6 @@ def test_an_adapter_is_continued_with_its_own_policy_as_reference(first, tiny_mo
 
 
 def test_a_continued_training_resumes_to_the_same_weights(first, tiny_model, pairs, tmp_path):
-    class Killed(Exception):
-        """Stands for a power cut."""
-
     def stop(done, total):
         if done > 10 + 60 * 4.5 / 6:
             raise Killed
@@ -197,9 +203,9 @@ def test_an_adapter_that_cannot_be_continued_is_refused_with_all_reasons(first, 
         check(first.path, small_model)
     with pytest.raises(UserError, match="no adapter folder"):
         check(tiny_model.path)
+    elsewhere = QUICK.model_copy(update={"target_modules": ("q_proj",)})
     with pytest.raises(UserError, match=r"set target_modules: \[down_proj, "):
-        settings = QUICK.model_copy(update={"target_modules": ("q_proj",)})
-        continued(load_model(tiny_model.path), first.path, settings)
+        continued(load_model(tiny_model.path), first.path, elsewhere)
     with pytest.raises(UserError, match="does not fit"):
         continued(load_model(small_model.path), first.path, QUICK)
     plain = tmp_path / "plain"
@@ -212,7 +218,7 @@ def test_an_adapter_that_cannot_be_continued_is_refused_with_all_reasons(first, 
 
 
 def test_full_fine_tuning_makes_a_whole_model(tiny_model, pairs, tmp_path):
-    settings = TrainSettings(learning_rate=1e-4, epochs=2, batch_size=4, max_length=256, use_peft=False)
+    settings = TrainSettings(learning_rate=1e-3, epochs=2, batch_size=4, max_length=256, use_peft=False)
     made = train_dpo(pairs, settings, base=tiny_model, folder=tmp_path)
     assert made.whole
     assert read_adapter(made.path) == made
@@ -226,3 +232,120 @@ def test_full_fine_tuning_makes_a_whole_model(tiny_model, pairs, tmp_path):
     gained = chosen_log_probability(tuned, tokens) - chosen_log_probability(base, tokens)
     assert gained > 1
     assert train_dpo(pairs, settings, base=tiny_model, folder=tmp_path / "again").sha256 == made.sha256
+
+
+def test_every_loss_takes_a_step(trainer_of):
+    trainer = trainer_of()
+    batch = next(iter(trainer.get_train_dataloader()))
+    for ld_alpha in (None, 0.5):
+        trainer.ld_alpha = ld_alpha
+        for loss_type in get_args(Loss):
+            trainer.loss_types, trainer.label_smoothing = [loss_type], 0.001 if loss_type == "exo_pair" else 0.0
+            trainer.model.zero_grad()
+            loss = trainer.compute_loss(trainer.model, batch)
+            loss.backward()
+            gradients = [weight.grad for weight in trainer.model.parameters() if weight.grad is not None]
+            assert torch.isfinite(loss), loss_type
+            assert all(torch.isfinite(gradient).all() for gradient in gradients), loss_type
+            assert any(float(gradient.abs().max()) > 0 for gradient in gradients), loss_type
+
+
+def test_tokens_beyond_the_shorter_answer_count_by_ld_alpha(trainer_of):
+    """At 0 a side's log-probability is that of as many tokens as the shorter side has."""
+    trainer = trainer_of()
+    batch = trainer.data_collator([trainer.train_dataset[0]])
+    found = {}
+    for alpha in (None, 1.0, 0.5, 0.0):
+        trainer.ld_alpha = alpha
+        found[alpha] = torch.stack(trainer.compute_ref_log_probs(trainer.model, batch))[:, 0]
+    torch.testing.assert_close(found[None], found[1.0])
+    longer = int((found[0.0] != found[1.0]).nonzero())
+    assert found[0.0][1 - longer] == found[1.0][1 - longer]
+    torch.testing.assert_close(found[0.5][longer], (found[0.0] + found[1.0])[longer] / 2)
+
+
+@pytest.fixture(scope="module")
+def warmed(tiny_model, pairs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warmed")
+    seen = []
+    adapter = train_dpo(
+        pairs, WARM, base=tiny_model, folder=folder, progress=lambda done, total: seen.append((done, total))
+    )
+    return adapter, folder, seen
+
+
+WARM = QUICK.model_copy(update={"sft": SftSettings(learning_rate=5e-3, epochs=2), "save_every": 2})
+
+
+def test_a_supervised_stage_comes_first_and_is_the_reference(warmed, tiny_model, pairs):
+    adapter, folder, seen = warmed
+    learned = logged(folder / "sft")
+    assert learned[-1]["loss"] < learned[0]["loss"] - 1
+    assert abs(logged(folder)[0]["rewards/margins"]) < 0.05
+    told = json.loads((folder / "sft" / "sft.json").read_text())
+    assert (told["demonstrations"], told["trained_on"], told["dropped"], told["cut"]) == (10, 10, [], [])
+    # One adapter on the base holds both stages, and gives the demonstrated answers.
+    base, tuned = load_model(tiny_model.path), load_model(tiny_model.path, adapter=adapter.path)
+    tokens = tokenise(pairs[0], load_tokenizer(adapter.path))
+    assert chosen_log_probability(tuned, tokens) > chosen_log_probability(base, tokens) + 10
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] == seen[-1][1]
+    assert {path.name for path in (folder / "sft").iterdir()} == {"metrics.jsonl", "sft.json", "start"}
+
+
+def test_a_stage_that_was_killed_is_resumed_and_one_that_is_whole_is_kept(warmed, tiny_model, pairs, tmp_path, caplog):
+    def stop(done, total):
+        if done > 0.6 * 40:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_dpo(pairs, WARM, base=tiny_model, folder=tmp_path, progress=stop)
+    with caplog.at_level("INFO", "prefloop.train"):
+        resumed = train_dpo(pairs, WARM, base=tiny_model, folder=tmp_path)
+        assert "resuming the supervised stage from step" in caplog.text
+        assert resumed.sha256 == warmed[0].sha256
+        train_dpo(pairs, WARM.model_copy(update={"beta": 0.2}), base=tiny_model, folder=tmp_path)
+    assert "holds the supervised stage already" in caplog.text
+
+
+def test_a_base_without_a_template_learns_to_answer_with_all_its_weights(tiny_model, pairs, tmp_path):
+    """Full fine-tuning of a base model: a template of the recipe's own, demonstrations of a file, then DPO."""
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny_model.path, bare)
+    (bare / "chat_template.jinja").unlink()
+    base = resolve_model(str(bare))
+    (tmp_path / "chat.jinja").write_text(
+        "{% for turn in messages %}{{ turn.role }}: {{ turn.content }}{{ eos_token }}\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    rows = [
+        {"messages": [{"role": "user", "content": f"Where is {n}?"}, {"role": "assistant", "content": "Here."}]}
+        for n in range(6)
+    ]
+    (tmp_path / "shown.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = TrainSettings(
+        learning_rate=1e-4,
+        batch_size=4,
+        max_length=256,
+        use_peft=False,
+        chat_template=tmp_path / "chat.jinja",
+        sft=SftSettings(data=tmp_path / "shown.jsonl", learning_rate=1e-3, epochs=2),
+    )
+    with pytest.raises(Problems, match="no chat template"):
+        train_dpo(pairs, settings.model_copy(update={"chat_template": None}), base=base, folder=tmp_path / "none")
+    made = train_dpo(pairs, settings, base=base, folder=tmp_path / "run")
+    assert logged(tmp_path / "run" / "sft")[-1]["loss"] < logged(tmp_path / "run" / "sft")[0]["loss"] - 1
+    assert abs(logged(tmp_path / "run")[0]["rewards/margins"]) < 0.05
+    assert load_tokenizer(made.path).chat_template == (tmp_path / "chat.jinja").read_text()
+    assert (made.sft_data_sha256 is None, made.chat_template_sha256 is None) == (False, False)
+    (tmp_path / "chat.jinja").write_text("{% if %}")
+    with pytest.raises(UserError, match="does not render"):
+        train_dpo(pairs, settings, base=base, folder=tmp_path / "run")
+
+
+def test_demonstrations_on_sealed_prompts_are_refused(tiny_model, pairs, tmp_path):
+    author = Origin("person", "Ada")
+    shown = [Demonstration(pairs[0].prompt, "Here.")]
+    held = seal([Item(pairs[0].prompt, "a", "b", author, author)], 1.0, 0, tmp_path / "sealed.json")
+    with pytest.raises(Problems, match=shown[0].as_pair().id):
+        train_dpo([], WARM, base=tiny_model, folder=tmp_path / "run", sealed=held, demonstrations=shown)
