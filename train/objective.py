@@ -77,55 +77,62 @@ def vote_trainer(votes: VoteSettings) -> type["DPOTrainer"]:
                 return super()._compute_loss(model, batch, return_outputs)
             with _first_output(model) as seen:
                 theirs = super()._compute_loss(model, batch, return_outputs)
-            log_probs = seen[0].log_probs[:, 1 - batch["completion_mask"].size(1) :]
-            chosen, rejected = self._log_ratios(log_probs, batch)
+            mask = batch["completion_mask"]
+            log_probs = seen[0].log_probs[:, 1 - mask.size(1) :]
+            chosen, rejected = _log_ratios(self, log_probs, batch)
             loss = 0.0
             for name, weight in zip(self.loss_types, self.loss_weights, strict=True):
                 if name == "sft":
-                    loss = loss + weight * _mean_loss(log_probs, batch["completion_mask"], said[TIED])
+                    loss = loss + weight * _mean_loss(log_probs, mask, said[TIED])
                 else:
-                    margin = self.beta * self._delta(chosen, rejected, batch, name)
+                    margin = self.beta * _delta(chosen, rejected, mask, name)
                     loss = loss + weight * vote_loss(margin, said, votes).mean()
             if self.aux_loss_enabled:
                 loss = loss + self.router_aux_loss_coef * seen[0].aux_loss
             if votes.ties != "drop":
-                self._log_without_ties(self.beta * (chosen - rejected).detach(), said[TIED])
+                _log_without_ties(self, self.beta * (chosen - rejected).detach(), said[TIED])
             return (loss, theirs[1]) if return_outputs else loss
 
-        def _log_ratios(self, log_probs: "Tensor", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
-            """Policy minus reference, summed over tokens, of the first and the second half of the batch."""
-            chosen, rejected = log_probs.sum(dim=1).chunk(2, dim=0)
-            if self.precompute_ref_logps:
-                reference = batch["ref_chosen_logps"], batch["ref_rejected_logps"]
-            else:
-                reference = self.compute_ref_log_probs(self.model, batch)
-            return chosen - reference[0], rejected - reference[1]
-
-        def _delta(self, chosen: "Tensor", rejected: "Tensor", batch: Mapping[str, "Tensor"], name: str) -> "Tensor":
-            if name == "sigmoid":
-                return chosen - rejected
-            tokens = [mask.sum(dim=1).clamp(min=1.0) for mask in batch["completion_mask"].chunk(2, dim=0)]
-            return chosen / tokens[0] - rejected / tokens[1]
-
-        def _log_without_ties(self, margins: "Tensor", tied: "Tensor") -> None:
-            logged = self._metrics["train" if self.model.training else "eval"]
-            for name in ("rewards/accuracies", "rewards/margins"):
-                logged[name].pop()  # TRL's own, of all rows
-            self._log_mean(logged, "rewards/accuracies", (margins > 0).to(margins.dtype), ~tied)
-            self._log_mean(logged, "rewards/margins", margins, ~tied)
-            self._log_mean(logged, "rewards/tie_margins", margins.abs(), tied)
-
-        def _log_mean(self, logged: dict[str, list[float]], name: str, values: "Tensor", among: "Tensor") -> None:
-            import torch
-
-            here = torch.stack([values[among].sum(), among.sum().to(values.dtype)])
-            total, count = self.accelerator.gather(here[None]).sum(dim=0).tolist()
-            if count:
-                logged[name].append(total / count)
-            elif not logged[name]:
-                del logged[name]  # TRL divides by the number of values
-
     return VoteTrainer
+
+
+def _log_ratios(trainer: "DPOTrainer", log_probs: "Tensor", batch: Mapping[str, "Tensor"]) -> tuple["Tensor", "Tensor"]:
+    """Return policy minus reference, summed over tokens, of the first and the second half of the batch."""
+    chosen, rejected = log_probs.sum(dim=1).chunk(2, dim=0)
+    if trainer.precompute_ref_logps:
+        reference = batch["ref_chosen_logps"], batch["ref_rejected_logps"]
+    else:
+        reference = trainer.compute_ref_log_probs(trainer.model, batch)
+    return chosen - reference[0], rejected - reference[1]
+
+
+def _delta(chosen: "Tensor", rejected: "Tensor", mask: "Tensor", name: str) -> "Tensor":
+    if name == "sigmoid":
+        return chosen - rejected
+    tokens = [side.sum(dim=1).clamp(min=1.0) for side in mask.chunk(2, dim=0)]
+    return chosen / tokens[0] - rejected / tokens[1]
+
+
+def _log_without_ties(trainer: "DPOTrainer", margins: "Tensor", tied: "Tensor") -> None:
+    logged = trainer._metrics["train" if trainer.model.training else "eval"]
+    for name in ("rewards/accuracies", "rewards/margins"):
+        logged[name].pop()  # TRL's own, of all rows
+    _log_mean(trainer, logged, "rewards/accuracies", (margins > 0).to(margins.dtype), ~tied)
+    _log_mean(trainer, logged, "rewards/margins", margins, ~tied)
+    _log_mean(trainer, logged, "rewards/tie_margins", margins.abs(), tied)
+
+
+def _log_mean(
+    trainer: "DPOTrainer", logged: dict[str, list[float]], name: str, values: "Tensor", among: "Tensor"
+) -> None:
+    import torch
+
+    here = torch.stack([values[among].sum(), among.sum().to(values.dtype)])
+    total, count = trainer.accelerator.gather(here[None]).sum(dim=0).tolist()
+    if count:
+        logged[name].append(total / count)
+    elif not logged[name]:
+        del logged[name]  # TRL divides by the number of values
 
 
 def _mean_loss(log_probs: "Tensor", mask: "Tensor", tied: "Tensor") -> "Tensor":
