@@ -1,5 +1,6 @@
 """Sweeps of real trainings: shared work, the same weights as alone, kills at any moment, several processes."""
 
+import fcntl
 import json
 import os
 import signal
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import prefloop
 import pytest
-from prefloop.collect import Message, PreferencePair, read_pairs, read_sealed, seal
+from prefloop.collect import Message, PreferencePair, read_sealed, seal
 from prefloop.collect.files import write_rows
 from prefloop.errors import UserError
 from prefloop.loop import run_sweep
 from prefloop.loop.sweep_cells import Job, run_cells
 from prefloop.recipe import load_recipe, recipe_run
-from prefloop.runs import silent
+from prefloop.runs import read_json
 from prefloop.train import read_adapter, train_dpo
 from prefloop.train.sweep import SweepSettings, cells
 
@@ -73,12 +74,8 @@ def cell_files(run, name="cell.json"):
     return {path.parent.name: path for path in sorted(run.folder.glob(f"sweeps/main/cells/*/{name}"))}
 
 
-def job_of(run, recipe, base, seeds=(0,)):
-    pairs = read_pairs(run.folder / "collect/pairs.jsonl")
-    settings = [{}, {"beta": 1.0}]
-    sealed = read_sealed(run.folder / "collect/sealed.json")
-    folder = run.folder / "sweeps/main"
-    return Job(folder, base, tuple(pairs[3:]), tuple(pairs[:3]), sealed, 8, tuple(cells(recipe.train, settings, seeds)))
+def without_seconds(record):
+    return {key: value for key, value in record.items() if key != "seconds"}
 
 
 def test_cells_are_trained_on_some_prompts_and_measured_on_the_others(swept, tickets):
@@ -93,7 +90,7 @@ def test_cells_are_trained_on_some_prompts_and_measured_on_the_others(swept, tic
     assert len(found.tests) == 1
     assert found.winner is None  # one seed tells nothing
     page = (run.folder / "sweeps/main/sweep.html").read_text()
-    assert "beta 1.0" in page
+    assert "beta 1<" in page
     assert json.loads((run.folder / "sweeps/main/sweep.json").read_text())["pair_ids"] == list(found.pair_ids)
 
 
@@ -119,64 +116,86 @@ def test_values_and_seeds_are_added_and_what_is_trained_is_kept(swept):
         run_sweep(run, recipe, SweepSettings(over={"train.beta": (0.5,)}, held_out=0.5))
 
 
-def test_the_sealed_set_is_opened_only_when_asked_and_the_page_says_so(run_of, tickets):
+def test_on_the_sealed_set_it_is_opened_and_a_training_that_fails_is_told(run_of, tickets):
     recipe, make = run_of
     run = make(tickets[:8])
     write_rows(run.folder / "collect/sealed_pairs.jsonl", tickets[8:])
-    found = run_sweep(run, recipe, SweepSettings(over={"train.beta": (0.1,)}, seeds=1), name="last", on="sealed")
+    # In 16 tokens no prompt leaves room for an answer.
+    both = SweepSettings(over={"train.max_length": (16, 128)}, seeds=1)
+    found = run_sweep(run, recipe, both, name="last", on="sealed")
     assert set(found.pair_ids) == {pair.id for pair in tickets[8:]}
     assert found.openings == 1
     assert len((run.folder / "collect/openings.jsonl").read_text().splitlines()) == 1
-    assert "can no longer" in (run.folder / "sweeps/last/sweep.html").read_text()
-
-
-def test_a_training_that_fails_is_told_and_the_others_go_on(run_of, tickets):
-    recipe, make = run_of
-    run = make(tickets)
-    # A prompt that does not fit leaves a training with nothing.
-    found = run_sweep(run, recipe, SweepSettings(over={"train.max_length": (16, 128)}, seeds=1))
     assert [one.name for one in found.settings] == ["recipe"]
     assert list(found.failed) == ["max_length=16-seed0"]
-    assert "max_length" in (run.folder / "sweeps/main/sweep.html").read_text()
+    page = (run.folder / "sweeps/last/sweep.html").read_text()
+    assert "can no longer" in page
+    assert "max_length=16-seed0 came to no end" in page
 
 
-def test_two_processes_share_the_cells_and_agree_with_one(run_of, tickets, tiny_model):
+def test_two_processes_share_the_cells_and_agree_with_one(run_of, tickets, tiny_model, swept):
     recipe, make = run_of
-    apart, alone = (job_of(make(tickets), recipe, tiny_model) for _ in range(2))
+    one_process, _, found = swept
+    run = make(tickets)
+    measured = tuple(pair for pair in sorted(tickets, key=lambda pair: pair.id) if pair.id in found.pair_ids)
+    job = Job(
+        folder=run.folder / "sweeps/main",
+        base=tiny_model,
+        training=tuple(pair for pair in tickets if pair.id not in found.pair_ids),
+        measured=measured,
+        sealed=read_sealed(run.folder / "collect/sealed.json"),
+        batch_size=recipe.evaluate.batch_size,
+        cells=tuple(cells(recipe.train, [{}, {"beta": 1.0}], [recipe.train.seed])),
+    )
     seen = []
-    run_cells(apart, ["", ""], lambda done, total: seen.append((done, total)))
-    run_cells(alone, [], silent)
-    for cell in alone.cells:
-        ours, theirs = apart.done(cell), alone.done(cell)
-        assert ours is not None
-        assert theirs is not None
-        assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+    run_cells(job, ["", ""], lambda done, total: seen.append((done, total)))
+    for cell in job.cells:
+        assert without_seconds(job.done(cell)) == without_seconds(read_json(cell_files(one_process)[cell.name]))
     assert seen[-1] == (200, 200)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-def test_killed_in_the_middle_it_goes_on_to_the_same_weights(run_of, tickets, swept):
+def test_killed_while_two_processes_work_it_goes_on_to_the_same_weights(run_of, tickets, swept):
     recipe, make = run_of
-    run, (done_run, _, _) = make(tickets), swept
+    run, done_run = make(tickets), swept[0]
     script = (
-        "from pathlib import Path; from prefloop.loop import run_sweep; from prefloop.recipe import Recipe\n"
+        "from pathlib import Path; from prefloop.loop import sweeping; from prefloop.recipe import Recipe\n"
         "from prefloop.runs import Run, read_json; from prefloop.train.sweep import SweepSettings\n"
-        f"run = Run(Path({str(run.folder)!r}))\n"
-        "recipe = Recipe.model_validate(read_json(run.folder / 'recipe.json'))\n"
-        "run_sweep(run, recipe, SweepSettings(over={'train.beta': (0.1, 1.0)}, seeds=1))\n"
+        "sweeping.gpus = lambda: ['', '']\n"
+        "if __name__ == '__main__':\n"
+        f"    run = Run(Path({str(run.folder)!r}))\n"
+        "    recipe = Recipe.model_validate(read_json(run.folder / 'recipe.json'))\n"
+        "    sweeping.run_sweep(run, recipe, SweepSettings(over={'train.beta': (0.1, 1.0)}, seeds=1))\n"
     )
-    started = subprocess.Popen([sys.executable, "-P", "-c", script], cwd=run.folder.parent, env=os.environ)
-    deadline = time.monotonic() + 120
-    while not list(run.folder.glob("sweeps/main/cells/beta*/checkpoints/checkpoint-*/prefloop.json")):
-        assert time.monotonic() < deadline, "the second cell never came to a checkpoint"
-        assert started.poll() is None, "it ended before it could be killed"
-        time.sleep(0.02)
-    started.send_signal(signal.SIGKILL)
-    started.wait()
-    first = cell_files(run)["recipe-seed0"].stat().st_mtime_ns
-    assert "beta=1.0-seed0" not in cell_files(run)
+    program = run.folder.parent / "program.py"
+    program.write_text(script)
+    started = subprocess.Popen([sys.executable, "-P", str(program)], cwd=run.folder.parent, env=os.environ)
+    try:
+        until(lambda: list(run.folder.glob("sweeps/main/cells/*/checkpoints/checkpoint-*/prefloop.json")), started)
+    finally:
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+    assert len(cell_files(run)) < 2
+    for claim in run.folder.glob("sweeps/main/claims/*"):
+        until(lambda claim=claim: is_free(claim))  # its worker has seen that it is alone, and ended
     run_sweep(run, recipe, BETAS)
-    assert cell_files(run)["recipe-seed0"].stat().st_mtime_ns == first
+    assert set(cell_files(run)) == {"beta=1.0-seed0", "recipe-seed0"}
     for name, path in cell_files(run).items():
-        theirs = json.loads((done_run.folder / f"sweeps/main/cells/{name}/cell.json").read_text())
-        assert {**json.loads(path.read_text()), "seconds": 0} == {**theirs, "seconds": 0}
+        assert without_seconds(read_json(path)) == without_seconds(read_json(cell_files(done_run)[name]))
+
+
+def until(true, running=None):
+    deadline = time.monotonic() + 180
+    while not true():
+        assert time.monotonic() < deadline, "it never came to that"
+        assert running is None or running.poll() is None, "it ended before it could be killed"
+        time.sleep(0.02)
+
+
+def is_free(claim):
+    with claim.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
