@@ -127,7 +127,9 @@ def _no_learning(rows: Sequence[Row]) -> str | None:
     if len(margins) < PATIENT:
         return None
     mean, error = fmean(margins), stdev(margins) / sqrt(len(margins))
-    if mean > 2 * error or mean > 0.05:
+    measured = _measured(rows)
+    generalises = bool(measured) and measured[-1].get("eval_rewards/margins_low", 0.0) > 0
+    if mean > 2 * error or mean > 0.05 or generalises:
         return None
     return f"over the last {len(margins)} steps the reward margin was {mean:.4f} on average, not told from zero"
 

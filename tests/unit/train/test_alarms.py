@@ -68,6 +68,9 @@ def test_a_margin_that_stays_at_zero():
     flat = rows(20, **{"rewards/margins": lambda step: 0.01 if step % 2 else -0.01})
     assert names(flat) == ["no_learning"]
     assert names(flat[:19]) == []
+    # Single batches are noise; held-out pairs whose margin is above zero show that something was learned.
+    assert names([*flat[:-1], measured(flat[-1], **{"eval_rewards/margins_low": 0.01})]) == []
+    assert names([*flat[:-1], measured(flat[-1], **{"eval_rewards/margins_low": -0.01})]) == ["no_learning"]
     assert names(rows(20, **{"rewards/margins": lambda step: 0.02 + step / 1000})) == []
     assert names(rows(20, grad_norm=0.0)) == ["no_learning"]
 
