@@ -231,7 +231,7 @@ def test_in_a_pipe_answers_alone_go_to_the_output(exported):
 
 def test_in_a_terminal_ctrl_c_stops_the_answer_and_ctrl_d_the_program(run):
     terminal, end = pty.openpty()
-    command = [PREFLOOP, "chat", str(run), "--max-new-tokens", "400", "--temperature", "1"]
+    command = [PREFLOOP, "chat", str(run), "--max-new-tokens", "150", "--temperature", "1"]
     process = subprocess.Popen(
         command, stdin=end, stdout=end, stderr=end, env=os.environ | {"TERM": "dumb"}, start_new_session=True
     )
