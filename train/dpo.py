@@ -30,7 +30,6 @@ from ..runs import OnMetrics, Progress, read_lines, silent, unheard, write_json
 from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
 from .checkpoints import cut_metrics, last_whole, step_of
 from .checks import keep_first_step, keep_moved, keep_read_back
-from .compiled import compile_layers
 from .continuing import base_adapter_sha256, forget_reference
 from .first_step import check_first_step
 from .fit import check_fit
@@ -48,6 +47,7 @@ from .saving import write_weights
 from .settings import TrainSettings
 from .sft import Demonstration, demonstrations_sha256, read_demonstrations
 from .sharding import refuse_other_sharding, whole_weights
+from .shortcuts import compile_layers
 from .stopping import Stopping, best_folder, restore_weights, stopping
 from .surroundings import quiet_libraries, refuse_missing_packages, trackers
 from .template import load_training_tokenizer, template_sha256

@@ -104,6 +104,8 @@ class TrainSettings(BaseModel, extra="forbid", frozen=True):
     """nf4 holds the frozen base in 4 bits (QLoRA: double quantisation, bfloat16 arithmetic)."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a quarter more time."""
+    torch_compile: bool | None = None
+    """Compile the layers; None does so on a CPU where the training is long enough to pay for it."""
     seed: int = Field(42, ge=0)
     """Draws the adapter's initial weights and the order of the pairs."""
     save_every: int = Field(50, ge=1)

@@ -17,6 +17,7 @@ from .policy import LoadPolicy, load_policy, lora_config, no_reference
 from .rows import tokenise, training_row
 from .settings import TrainSettings
 from .sharding import allow_fsdp_on_cpus, ready_to_shard
+from .shortcuts import share_prompts
 from .votes import reads_votes
 from .world import join_world, share_of
 
@@ -64,6 +65,7 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     _refuse_other_tokens(trainer, pairs, tokenizer, settings.max_length)
     make_ready(trainer, settings)
+    share_prompts(trainer, settings)
     return trainer
 
 
@@ -98,7 +100,7 @@ def make_ready(trainer: "DPOTrainer | SFTTrainer", settings: TrainSettings) -> N
     ready_to_shard(trainer)
     policy = trainer.model.get_base_model() if settings.use_peft else trainer.model
     if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
-        score_responses_only(policy, share_prompts=join_world().size == 1)
+        score_responses_only(policy, share_prompts=False)
 
 
 def _trainer_class(settings: TrainSettings) -> type["DPOTrainer"]:
