@@ -54,7 +54,8 @@ def _adapter(trainer: "DPOTrainer", folder: Path, settings: TrainSettings) -> Re
     model = trainer.model
     with without_trace(trainer):
         trained = _log_probs(trainer, batch)
-        model.load_adapter(str(folder), adapter_name=READ_BACK)
+        # Not for inference: in eval mode bitsandbytes repacks 4-bit weights on a CPU, and they say something else.
+        model.load_adapter(str(folder), adapter_name=READ_BACK, is_trainable=True)
         model.set_adapter(READ_BACK)
         saved = _log_probs(trainer, batch)
         model.set_adapter("default")
