@@ -16,6 +16,7 @@ from prefloop.collect import read_pairs, write_rows
 from prefloop.errors import UserError
 from prefloop.loop import adopt_votes, train_adapter
 from prefloop.recipe import load_recipe, recipe_run
+from prefloop.train.held_out import split
 from prefloop.train.launching import launch_file
 from safetensors.torch import load_file
 
@@ -25,11 +26,11 @@ pytestmark = [
 ]
 
 BIN = Path(sys.executable).parent
-PAIRS, HELD_OUT, STEPS = 28, 4, 12
-"""24 are trained on twice, 4 at once: divisible by all that share a step, so that no last step is filled up."""
-LOSS_TOLERANCE, WEIGHT_TOLERANCE = 0.01, 0.01
-"""How far losses of about 0.6 and weights of about 0.1 may drift apart: other sums are rounded, in bfloat16, and Adam
-divides by their size."""
+TRAINED, HELD_OUT, STEPS = 24, 4, 12
+"""Pairs trained on twice, 4 at once: divisible by all that share a step, so that no last step is filled up."""
+LOSS_TOLERANCE, WEIGHT_TOLERANCE = 0.02, 0.03
+"""How far losses of about 0.5 may drift apart, and the trained matrices by their norm: other sums are rounded, in
+bfloat16. Sums over the same pairs differ by 0.003 of the norm, one pair taken twice makes it 0.06."""
 
 
 def recipe_arguments(tiny_model):
@@ -46,6 +47,13 @@ def recipe_arguments(tiny_model):
         "held_out": f"{{share: 0.2, at_least: {HELD_OUT}, at_most: {HELD_OUT}, every: 4}}",
     }
     return [f"train.{name}={value}" for name, value in settings.items()]
+
+
+def enough(pairs, held_out):
+    """So many of the pairs that `TRAINED` are left to train on."""
+    return next(
+        pairs[:count] for count in range(TRAINED, 48) if len(split(pairs[:count], held_out).training) == TRAINED
+    )
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +77,7 @@ def run_of(runs, recipe):
         if not made:
             adopt_votes(run, recipe)
             pairs = run.folder / "collect" / "pairs.jsonl"
-            write_rows(pairs, read_pairs(pairs)[:PAIRS])
+            write_rows(pairs, enough(read_pairs(pairs), recipe.train.held_out))
         return run
 
     return opened
@@ -150,8 +158,10 @@ def same_training(one, other):
     expected, got = weights(one), weights(other)
     assert expected.keys() == got.keys()
     assert {value.dtype for value in got.values()} == {value.dtype for value in expected.values()}
-    assert max(float((expected[name] - got[name]).abs().max()) for name in expected) < WEIGHT_TOLERANCE
-    assert max(float(value.abs().max()) for value in got.values()) > 3 * WEIGHT_TOLERANCE
+    trained = [name for name in expected if "lora_B" in name]  # they start at zero, so their norm is what was learned
+    moved = sum(float(expected[name].norm()) ** 2 for name in trained) ** 0.5
+    apart = sum(float((expected[name] - got[name]).norm()) ** 2 for name in trained) ** 0.5
+    assert apart < WEIGHT_TOLERANCE * moved
 
 
 def test_ctrl_c_ends_the_step_and_keeps_it(runs, recipe, run_of, start, one):
