@@ -14,64 +14,49 @@ A training's folder:
 """
 
 import logging
-import math
 import shutil
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair, Sealed, find_sealed, refuse_sealed
 from ..models import ModelFolder
-from ..runs import OnMetrics, Progress, read_lines, silent, unheard, write_json
-from .adapter import Adapter, adapter_sha256, read_adapter, same_record, write_record
+from ..runs import OnMetrics, Progress, silent, unheard, write_json
+from .adapter import Adapter, read_adapter, same_record
 from .checkpoints import cut_metrics, last_whole, step_of
-from .checks import keep_first_step, keep_moved, keep_read_back
+from .checks import keep_first_step, keep_moved
 from .continuing import base_adapter_sha256, forget_reference
 from .first_step import check_first_step
 from .fit import check_fit
 from .held_out import Split, split
 from .held_out_scores import HeldOutScores
 from .interruptions import Stop, stepping, stop_between_steps, stoppable
+from .job import Job
 from .measure import tell_after_first_step
 from .mishaps import mishaps_told, refuse_no_numbers, require_space
 from .moved import checksums, look_what_moved
 from .policy import LoadPolicy, load_policy
 from .preflight import Preflight, preflight
-from .read_back import read_back
+from .result import Trained, save_result
 from .rows import data_sha256, in_training_order, manifest
-from .saving import write_weights
 from .settings import TrainSettings
 from .sft import Demonstration, demonstrations_sha256, read_demonstrations
 from .sharding import refuse_other_sharding, whole_weights
 from .shortcuts import compile_layers
-from .stopping import Stopping, best_folder, restore_weights, stopping
+from .stopping import best_folder, restore_weights, stopping
 from .surroundings import quiet_libraries, refuse_missing_packages, trackers
 from .template import load_training_tokenizer, template_sha256
 from .votes import refuse_unread
-from .warm_start import refuse_sealed_demonstrations, warm_start
-from .watching import SPEED, TRAIN_PASSES, Watching, watch
+from .warm_start import warm_start
+from .watching import TRAIN_PASSES, Watching, watch
 from .world import join_world, refuse_lone_process_with_many_gpus, tell_repeated
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
     from trl import DPOTrainer
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Trained:
-    """What the loop itself took."""
-
-    steps: int
-    seconds: float
-    pairs_per_second: float
-    stopping: Stopping | None
-    held_out: dict[str, float]
 
 
 def train_dpo(
@@ -111,142 +96,140 @@ def train_dpo(
         Interrupted: a signal asked to stop, and the training did so between two steps.
     """
     world = join_world()
-    refuse_missing_packages(settings)
-    refuse_lone_process_with_many_gpus()
-    ordered, tokenizer = in_training_order(pairs), load_training_tokenizer(base, settings)
     if demonstrations is None and settings.sft and settings.sft.data:
         demonstrations = read_demonstrations(settings.sft.data)
-    identity = {
+    world.from_main(lambda: _refuse_sealed(pairs, demonstrations or (), sealed or find_sealed(folder)))
+    refuse_missing_packages(settings)
+    refuse_lone_process_with_many_gpus()
+    ordered = in_training_order(pairs)
+    job = Job(
+        settings=settings,
+        base=base,
+        tokenizer=load_training_tokenizer(base, settings),
+        folder=folder,
+        identity=_identity(ordered, demonstrations, settings, base),
+        load=load,
+        on_metrics=on_metrics,
+    )
+    prepared = world.from_main(lambda: _prepare(ordered, job, resume))
+    if prepared is None:
+        log.info("%s is already trained on these pairs with these settings", folder / "adapter")
+        return read_adapter(folder / "adapter")
+    checked, parts = prepared
+    tracking = trackers(settings, folder, job.identity) if world.main else nullcontext()
+    with quiet_libraries(), tracking, mishaps_told(folder, settings), stoppable() as stop:
+        start, progress = warm_start(demonstrations, parts, job, progress, stop)
+        return _train(job, checked, parts, start, progress, stop)
+
+
+def _refuse_sealed(
+    pairs: Sequence[PreferencePair], demonstrations: Sequence[Demonstration], sealed: Sealed | None
+) -> None:
+    refuse_sealed(pairs, sealed)
+    refuse_sealed([shown.as_pair() for shown in demonstrations], sealed)
+
+
+def _identity(
+    pairs: Sequence[PreferencePair],
+    demonstrations: Sequence[Demonstration] | None,
+    settings: TrainSettings,
+    base: ModelFolder,
+) -> dict[str, Any]:
+    return {
         "settings": settings.model_dump(mode="json"),
         "base_sha256": base.sha256,
         "base_adapter_sha256": base_adapter_sha256(settings, base),
         "chat_template_sha256": template_sha256(settings),
-        "data_sha256": data_sha256(ordered, settings),
+        "data_sha256": data_sha256(pairs, settings),
         "sft_data_sha256": demonstrations_sha256(demonstrations) if demonstrations else None,
     }
 
-    def prepare() -> tuple[Preflight, Split] | None:
-        refuse_sealed(pairs, sealed or find_sealed(folder))
-        refuse_sealed_demonstrations(demonstrations or (), sealed or find_sealed(folder))
-        refuse_unread(pairs, settings)
-        return _prepare(ordered, settings, base, tokenizer, folder, identity, resume)
 
-    prepared = world.from_main(prepare)
-    if prepared is None:
-        log.info("%s is already trained on these pairs with these settings", folder / "adapter")
-        return read_adapter(folder / "adapter")
-    tracking = trackers(settings, folder, identity) if world.main else nullcontext()
-    with quiet_libraries(), tracking, mishaps_told(folder, settings), stoppable() as stop:
-        start, progress = warm_start(
-            demonstrations,
-            prepared[1],
-            settings,
-            base=base,
-            tokenizer=tokenizer,
-            folder=folder / "sft",
-            identity=identity,
-            progress=progress,
-            stop=stop,
-        )
-        return _train(*prepared, settings, base, folder, tokenizer, identity, load, start, progress, on_metrics, stop)
-
-
-def _prepare(
-    pairs: Sequence[PreferencePair],
-    settings: TrainSettings,
-    base: ModelFolder,
-    tokenizer: "PreTrainedTokenizerBase",
-    folder: Path,
-    identity: dict[str, Any],
-    resume: bool,
-) -> tuple[Preflight, Split] | None:
+def _prepare(pairs: Sequence[PreferencePair], job: Job, resume: bool) -> tuple[Preflight, Split] | None:
     """Look at the data and make the folder ready; None if all of it is trained already."""
-    checked = preflight(pairs, settings, tokenizer, base=base.path)
+    settings, folder = job.settings, job.folder
+    refuse_unread(pairs, settings)
+    checked = preflight(pairs, settings, job.tokenizer, base=job.base.path)
     write_json(folder / "preflight.json", checked.as_json())
     checked.require()
-    if resume and same_record(folder / "adapter", identity):
+    if resume and same_record(folder / "adapter", job.identity):
         return None
-    for warning in (*checked.warnings, *check_fit(base.path, settings, checked.longest).warnings):
+    for warning in (*checked.warnings, *check_fit(job.base.path, settings, checked.longest).warnings):
         log.warning("%s", warning)
     parts = split(pairs, settings.held_out)
     if (folder / "adapter").exists():
         log.warning("%s is replaced", folder / "adapter")
         shutil.rmtree(folder / "adapter")
     if not resume:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        shutil.rmtree(job.checkpoints, ignore_errors=True)
     held_out = {"held_out": [pair.id for pair in parts.held_out]}
     write_json(folder / "data.json", manifest(pairs, checked.findings["dropped"], settings) | held_out)
     return checked, parts
 
 
 def _train(
-    checked: Preflight,
-    parts: Split,
-    settings: TrainSettings,
-    base: ModelFolder,
-    folder: Path,
-    tokenizer: "PreTrainedTokenizerBase",
-    identity: dict[str, Any],
-    load: LoadPolicy,
-    start_from: Path | None,
-    progress: Progress,
-    on_metrics: OnMetrics,
-    stop: Stop,
+    job: Job, checked: Preflight, parts: Split, start_from: Path | None, progress: Progress, stop: Stop
 ) -> Adapter:
+    """Train by DPO, from the base or from what a supervised stage has left in `start_from`."""
     from .reference import cache_reference, reference_weights
     from .trainer import build_trainer
 
-    world, checkpoints = join_world(), folder / "checkpoints"
+    world, settings, folder = join_world(), job.settings, job.folder
     trainer = build_trainer(
         parts.training,
         settings,
-        base=base,
-        tokenizer=tokenizer,
-        checkpoints=checkpoints,
+        base=job.base,
+        tokenizer=job.tokenizer,
+        checkpoints=job.checkpoints,
         longest=checked.longest,
-        load=load,
+        load=job.load,
         start=start_from,
     )
-    start, kept = time.monotonic(), len(trainer.train_dataset)
+    begun = time.monotonic()
     compile_layers(trainer, settings)
-    reference, step = _shares(progress, kept, settings.epochs)
-    of = reference_weights(base, settings, start_from)
-    cache_reference(trainer, settings.in_memory, reference, weights=of)
-    held_out = _held_out(trainer, parts, settings, tokenizer)
+    reference, step = _shares(progress, len(trainer.train_dataset), settings.epochs)
+    weights = reference_weights(job.base, settings, start_from)
+    cache_reference(trainer, settings.in_memory, reference, weights=weights)
+    held_out = _held_out(trainer, parts, job)
     stop_between_steps(trainer, stop, world)
     tell_repeated(trainer, world)
-
-    from_checkpoint = world.from_main(lambda: _go_on_from(trainer, folder, identity))
+    from_checkpoint = world.from_main(lambda: _go_on_from(trainer, job))
     if not from_checkpoint:
         first = check_first_step(trainer, settings)
         world.from_main(lambda: keep_first_step(folder, first))
     if settings.use_peft:
         forget_reference(trainer)
-    watching = watch(trainer, settings, folder, identity=identity, held_out=held_out, step=step, on_metrics=on_metrics)
+    watching = watch(
+        trainer, settings, folder, identity=job.identity, held_out=held_out, step=step, on_metrics=job.on_metrics
+    )
     refuse_no_numbers(trainer, settings, world)
     tell_after_first_step(trainer, checked.tokens)
     before = checksums(trainer)
     with stepping(stop):
-        trained = _run(trainer, from_checkpoint, settings, kept, start, watching)
+        trained = _run(trainer, from_checkpoint, job, begun, watching)
     stop.require_going_on(trainer.state.max_steps)
     if trained.stopping:
-        restore_weights(trainer, best_folder(checkpoints, trained.stopping.best_step))
+        restore_weights(trainer, best_folder(job.checkpoints, trained.stopping.best_step))
     moved = look_what_moved(trainer, before)
     world.from_main(lambda: keep_moved(folder, moved, trained.steps))
-    weights = whole_weights(trainer)
-    adapter = world.from_main(lambda: _save(trainer, weights, settings, base, folder, identity, trained, kept))
+    return _finish(trainer, job, trained, step)
+
+
+def _finish(trainer: "DPOTrainer", job: Job, trained: Trained, step: Progress) -> Adapter:
+    world, weights = join_world(), whole_weights(trainer)
+    adapter = world.from_main(lambda: save_result(trainer, weights, job, trained))
     if world.main:
-        shutil.rmtree(checkpoints)
+        shutil.rmtree(job.checkpoints)
     step(1, 1)
     return adapter
 
 
-def _go_on_from(trainer: "DPOTrainer", folder: Path, identity: dict[str, Any]) -> Path | None:
-    require_space(trainer, folder)
-    last = last_whole(folder / "checkpoints", identity)
+def _go_on_from(trainer: "DPOTrainer", job: Job) -> Path | None:
+    require_space(trainer, job.folder)
+    last = last_whole(job.checkpoints, job.identity)
     if last:
         refuse_other_sharding(trainer, last)
-    cut_metrics(folder / "metrics.jsonl", step_of(last) if last else 0)
+    cut_metrics(job.folder / "metrics.jsonl", step_of(last) if last else 0)
     return last
 
 
@@ -263,9 +246,7 @@ def _shares(progress: Progress, pairs: int, epochs: int) -> tuple[Progress, Prog
     return reference, step
 
 
-def _held_out(
-    trainer: "DPOTrainer", parts: Split, settings: TrainSettings, tokenizer: "PreTrainedTokenizerBase"
-) -> HeldOutScores | None:
+def _held_out(trainer: "DPOTrainer", parts: Split, job: Job) -> HeldOutScores | None:
     if not parts.measured:
         return None
     log.info("%d pairs are held out to watch the training by", len(parts.held_out))
@@ -273,21 +254,15 @@ def _held_out(
         trainer,
         parts.measured,
         parts.clusters,
-        tokenizer,
-        batch_size=settings.in_memory,
-        max_length=settings.max_length,
+        job.tokenizer,
+        batch_size=job.settings.in_memory,
+        max_length=job.settings.max_length,
     )
 
 
-def _run(
-    trainer: "DPOTrainer",
-    from_checkpoint: Path | None,
-    settings: TrainSettings,
-    pairs: int,
-    start: float,
-    watching: Watching,
-) -> _Trained:
-    begun, first = time.monotonic(), step_of(from_checkpoint) if from_checkpoint else 0
+def _run(trainer: "DPOTrainer", from_checkpoint: Path | None, job: Job, start: float, watching: Watching) -> Trained:
+    """Take the steps that are left; `start` is when the reference pass began, by the monotonic clock."""
+    begun, first, settings = time.monotonic(), step_of(from_checkpoint) if from_checkpoint else 0, job.settings
     if from_checkpoint:
         log.info("resuming from step %d", first)
     if not watching.over:  # by the held-out pairs, and killed before its weights were saved
@@ -295,64 +270,12 @@ def _run(
     watching.finish()
     now, steps, patience = time.monotonic(), max(first, trainer.state.global_step), settings.held_out.patience
     stopped = stopping(watching.measured, patience) if patience and watching.measured else None
-    return _Trained(
-        steps,
-        round(now - start, 1),
-        round(min((steps - first) * settings.batch_size, pairs * settings.epochs) / (now - begun), 3),
-        stopped,
-        watching.held_out_at(stopped.best_step if stopped else steps),
-    )
-
-
-def _save(
-    trainer: "DPOTrainer",
-    weights: dict[str, Any] | None,
-    settings: TrainSettings,
-    base: ModelFolder,
-    folder: Path,
-    identity: dict[str, Any],
-    trained: _Trained,
-    pairs: int,
-) -> Adapter:
-    partial, final = folder / ".adapter.partial", folder / "adapter"
-    shutil.rmtree(partial, ignore_errors=True)
-    write_weights(trainer, weights, settings, base, partial)
-    keep_read_back(folder, read_back(trainer, partial, settings))
-    adapter = Adapter(
-        path=partial,
-        base_name=base.name,
-        base_revision=base.revision,
-        base_sha256=base.sha256,
-        data_sha256=identity["data_sha256"],
-        sha256=adapter_sha256(partial),
-        settings=settings,
+    pairs = len(trainer.train_dataset)
+    return Trained(
         pairs=pairs,
-        steps=trained.steps,
-        seconds=trained.seconds,
-        pairs_per_second=trained.pairs_per_second,
-        metrics=_last_epoch(folder / "metrics.jsonl", trained.steps, math.ceil(pairs / settings.batch_size)),
-        versions={name: version(name) for name in ("prefloop", "trl", "transformers", "peft", "torch", "accelerate")},
-        base_adapter_sha256=identity["base_adapter_sha256"],
-        chat_template_sha256=identity["chat_template_sha256"],
-        sft_data_sha256=identity["sft_data_sha256"],
-        held_out=trained.held_out,
-        stopping=trained.stopping,
+        steps=steps,
+        seconds=round(now - start, 1),
+        pairs_per_second=round(min((steps - first) * settings.batch_size, pairs * settings.epochs) / (now - begun), 3),
+        stopping=stopped,
+        held_out=watching.held_out_at(stopped.best_step if stopped else steps),
     )
-    write_record(adapter)
-    partial.rename(final)
-    return replace(adapter, path=final)
-
-
-def _last_epoch(metrics: Path, steps: int, steps_per_epoch: int) -> dict[str, float]:
-    rows = [row for row in read_lines(metrics) if row["step"] > steps - steps_per_epoch]
-    logged: dict[str, list[float]] = {}
-    for row in rows:
-        for name in filter(_is_averaged, row):
-            logged.setdefault(name, []).append(row[name])
-    # A step without ties, or of ties alone, has no number for what it lacks.
-    whole = {name: found for name, found in logged.items() if len(found) == len(rows) or name.startswith("rewards/")}
-    return {name: round(sum(found) / len(found), 6) for name, found in whole.items()}
-
-
-def _is_averaged(name: str) -> bool:
-    return name not in {"step", "epoch", "learning_rate", "alarms", *SPEED} and not name.startswith("eval_")

@@ -12,17 +12,17 @@ import logging
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..collect import Sealed, refuse_sealed
 from ..errors import Problems, UserError
-from ..models import ModelFolder
 from ..runs import Progress, append_line, read_json, write_json
 from .adapter import adapter_sha256
 from .checkpoints import cut_metrics, last_whole, mark_whole, step_of
 from .held_out import Split
 from .interruptions import Stop, stepping, stop_between_steps
+from .job import Job
 from .mishaps import require_space
 from .rows import tokenise
 from .saving import write_weights
@@ -48,22 +48,8 @@ STEP_PASSES = 2
 """What learning a demonstration costs in forward passes of a pair, which is two sequences: for an even progress bar."""
 
 
-def refuse_sealed_demonstrations(demonstrations: Sequence[Demonstration], sealed: Sealed | None) -> None:
-    """Stop where a demonstration's prompt is sealed, or near to a sealed one. Raises Problems."""
-    refuse_sealed([shown.as_pair() for shown in demonstrations], sealed)
-
-
 def warm_start(
-    demonstrations: Sequence[Demonstration] | None,
-    parts: Split,
-    settings: TrainSettings,
-    *,
-    base: ModelFolder,
-    tokenizer: "PreTrainedTokenizerBase",
-    folder: Path,
-    identity: dict[str, Any],
-    progress: Progress,
-    stop: Stop,
+    demonstrations: Sequence[Demonstration] | None, parts: Split, job: Job, progress: Progress, stop: Stop
 ) -> tuple[Path | None, Progress]:
     """Go through the supervised stage, if the settings have one.
 
@@ -72,11 +58,7 @@ def warm_start(
     Args:
         demonstrations: What is learned, in any order; None takes the chosen answers of the training pairs.
         parts: The pairs. What is on a held-out prompt is left out.
-        settings: Of the whole training, `sft` among them.
-        base: The model, or with `settings.base_adapter` what that adapter is on.
-        tokenizer: The training's, with its chat template.
-        folder: The stage's own.
-        identity: The training's.
+        job: The whole training.
         progress: The training's.
         stop: The training's.
 
@@ -88,53 +70,38 @@ def warm_start(
         UserError: the loss is no number.
         Interrupted: a signal asked to stop.
     """
+    settings = job.settings
     if settings.sft is None:
         return None, progress
     shown = chosen_answers(parts.training) if demonstrations is None else list(demonstrations)
     held_out = {pair.prompt_id for pair in parts.held_out}
     learned = [each for each in shown if each.as_pair().prompt_id not in held_out]
-    left_out = sorted(each.as_pair().id for each in shown if each.as_pair().prompt_id in held_out)
-    rows, dropped = _rows(learned, tokenizer, settings.max_length)
-    work = STEP_PASSES * len(rows) * settings.sft.epochs
-    later = len(parts.training) * (1 + TRAIN_PASSES * settings.epochs)
-    shared = {name: value for name, value in identity["settings"].items() if name not in DPO_ONLY}
-    lineage = {name: value for name, value in identity.items() if name not in {"settings", "data_sha256"}}
-    own = lineage | {"settings": shared, "sft_data_sha256": demonstrations_sha256(learned)}
+    rows, dropped = _rows(learned, job.tokenizer, settings.max_length)
+    own = replace(job, folder=job.folder / "sft", identity=_identity(job.identity, learned))
     told = {
         "demonstrations": len(shown),
         "trained_on": len(rows),
-        "prompt_held_out": left_out,
+        "prompt_held_out": sorted(each.as_pair().id for each in shown if each.as_pair().prompt_id in held_out),
         "dropped": dropped,
         "cut": [row["id"] for row in rows if row["cut"]],
-        "sha256": own["sft_data_sha256"],
+        "sha256": own.identity["sft_data_sha256"],
     }
-    _supervise(
-        rows,
-        told,
-        settings,
-        base=base,
-        tokenizer=tokenizer,
-        folder=folder,
-        identity=own,
-        progress=lambda done, total: progress(round(work * done / total), work + later),
-        stop=stop,
-    )
-    return folder / "start", lambda done, total: progress(work + done, work + total)
+    work = STEP_PASSES * len(rows) * settings.sft.epochs
+    later = len(parts.training) * (1 + TRAIN_PASSES * settings.epochs)
+    _supervise(rows, told, own, lambda done, total: progress(round(work * done / total), work + later), stop)
+    return own.folder / "start", lambda done, total: progress(work + done, work + total)
 
 
-def _supervise(
-    rows: Sequence[dict[str, Any]],
-    told: dict[str, Any],
-    settings: TrainSettings,
-    *,
-    base: ModelFolder,
-    tokenizer: "PreTrainedTokenizerBase",
-    folder: Path,
-    identity: dict[str, Any],
-    progress: Progress,
-    stop: Stop,
-) -> None:
-    world, start, checkpoints = join_world(), folder / "start", folder / "checkpoints"
+def _identity(training: dict[str, Any], learned: Sequence[Demonstration]) -> dict[str, Any]:
+    """Return what makes this stage what it is: less than what makes the whole training."""
+    shared = {name: value for name, value in training["settings"].items() if name not in DPO_ONLY}
+    lineage = {name: value for name, value in training.items() if name not in {"settings", "data_sha256"}}
+    return lineage | {"settings": shared, "sft_data_sha256": demonstrations_sha256(learned)}
+
+
+def _supervise(rows: Sequence[dict[str, Any]], told: dict[str, Any], job: Job, progress: Progress, stop: Stop) -> None:
+    world, folder, identity = join_world(), job.folder, job.identity
+    start, checkpoints = folder / "start", job.checkpoints
     if world.from_main(lambda: _is_done(start, identity)):
         log.info("%s holds the supervised stage already", start)
         return
@@ -147,7 +114,7 @@ def _supervise(
         return last
 
     from_checkpoint = world.from_main(prepare)
-    trainer = _trainer(rows, settings, base, tokenizer, checkpoints)
+    trainer = _trainer(rows, job)
     world.from_main(lambda: require_space(trainer, folder))
     _watch(trainer, folder / "metrics.jsonl", identity, progress)
     stop_between_steps(trainer, stop, world)
@@ -157,7 +124,7 @@ def _supervise(
         trainer.train(resume_from_checkpoint=str(from_checkpoint) if from_checkpoint else None)
     stop.require_going_on(trainer.state.max_steps)
     weights = whole_weights(trainer)
-    world.from_main(lambda: _save(trainer, weights, settings, base, start, identity))
+    world.from_main(lambda: _save(trainer, weights, job, start))
     if world.main:
         shutil.rmtree(checkpoints)
 
@@ -207,13 +174,7 @@ def _tell(path: Path, told: dict[str, Any]) -> None:
         )
 
 
-def _trainer(
-    rows: Sequence[dict[str, Any]],
-    settings: TrainSettings,
-    base: ModelFolder,
-    tokenizer: "PreTrainedTokenizerBase",
-    checkpoints: Path,
-) -> "SFTTrainer":
+def _trainer(rows: Sequence[dict[str, Any]], job: Job) -> "SFTTrainer":
     from datasets import Dataset
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
@@ -221,10 +182,11 @@ def _trainer(
 
     from .trainer import make_ready, policy_to_train, shared_arguments
 
-    model, peft_config = policy_to_train(base, settings, max(len(row["input_ids"]) for row in rows))
+    settings = job.settings
+    model, peft_config = policy_to_train(job.base, settings, max(len(row["input_ids"]) for row in rows))
     dataset: Dataset = Dataset.from_list([{key: row[key] for key in ("input_ids", "labels")} for row in rows])
     sft = _of(settings)
-    arguments = shared_arguments(settings, checkpoints) | {
+    arguments = shared_arguments(settings, job.checkpoints) | {
         "learning_rate": sft.learning_rate,
         "num_train_epochs": sft.epochs,
         "report_to": [],
@@ -233,7 +195,7 @@ def _trainer(
         model,
         args=SFTConfig(**arguments),
         train_dataset=dataset,
-        processing_class=tokenizer,
+        processing_class=job.tokenizer,
         peft_config=peft_config,
     )
     disable_dropout_in_model(trainer.model)
@@ -272,21 +234,14 @@ def _watch(trainer: "SFTTrainer", metrics: Path, identity: dict[str, Any], progr
     trainer.add_callback(Watch())
 
 
-def _save(
-    trainer: "SFTTrainer",
-    weights: dict[str, Any] | None,
-    settings: TrainSettings,
-    base: ModelFolder,
-    start: Path,
-    identity: dict[str, Any],
-) -> None:
+def _save(trainer: "SFTTrainer", weights: dict[str, Any] | None, job: Job, start: Path) -> None:
     partial = start.with_name(f".{start.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    if settings.use_peft:
-        write_weights(trainer, weights, settings, base, partial)
+    if job.settings.use_peft:
+        write_weights(trainer, weights, job.settings, job.base, partial)
     else:  # not rounded: DPO goes on from these
         trainer.model.save_pretrained(partial, state_dict=weights)
-    write_json(partial / MARK, identity | {"sha256": adapter_sha256(partial)})
+    write_json(partial / MARK, job.identity | {"sha256": adapter_sha256(partial)})
     partial.rename(start)
 
 
