@@ -79,8 +79,9 @@ def train_dpo(
     as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew. Several
     processes train as one (`train/world.py`).
 
-    Some pairs are held out (`settings.held_out`): they are never trained on, and tell how the training goes.
-    `on_metrics` is called with every row of metrics.jsonl.
+    Some pairs are held out (`settings.held_out`): they tell how the training goes, and are never trained on.
+    `on_metrics` is called with every row of metrics.jsonl; `load` brings the model, which trainings can share
+    (`train/sharing.py`).
 
     Sealed pairs are refused: those that are marked so, and those whose prompt is in the sealed set (`sealed`, or that
     of the run that `folder` lies in) or near to it.
@@ -88,19 +89,17 @@ def train_dpo(
     `demonstrations` are what the supervised stage learns from (`settings.sft`); without them it reads its own file, or
     takes the chosen answers. They are refused like pairs, and those on held-out prompts are left out.
 
-    `load` brings the model; several trainings on one base can share it (`train/sharing.py`).
-
     Raises:
         Problems: sealed pairs are among these, the preflight found the data unfit, or packages are missing.
         UserError: a setting does not fit the model, disk or memory are too small, or a loss is no number.
         Interrupted: a signal asked to stop, and the training did so between two steps.
     """
+    refuse_lone_process_with_many_gpus()
     world = join_world()
     if demonstrations is None and settings.sft and settings.sft.data:
         demonstrations = read_demonstrations(settings.sft.data)
     world.from_main(lambda: _refuse_sealed(pairs, demonstrations or (), sealed or find_sealed(folder)))
     refuse_missing_packages(settings)
-    refuse_lone_process_with_many_gpus()
     ordered = in_training_order(pairs)
     job = Job(
         settings=settings,

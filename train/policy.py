@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LoadPolicy = Callable[[ModelFolder, TrainSettings, int], "PreTrainedModel"]
 """`load_policy`, or what stands for it where trainings share a base (`train/sharing.py`)."""
-EAGER_UP_TO = 256
+EAGER_UP_TO = 512
 """Tokens a sequence up to which plain attention beats the fused one on a CPU; its memory grows with the square."""
 
 
