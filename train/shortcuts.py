@@ -58,7 +58,7 @@ def compile_layers(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
         return False
     import torch
 
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home() / "compiled"))
+    _keep_code_at_home()
     torch._dynamo.reset()
     policy, expected = _policy(trainer, settings), _log_probs(trainer)
     layers = [module for module in policy.modules() if type(module).__name__ in (policy._no_split_modules or ())]
@@ -82,6 +82,15 @@ def compile_layers(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
         return False
     log.info("%d layers are compiled", len(layers))
     return True
+
+
+def _keep_code_at_home() -> None:
+    """Have torch keep compiled code in prefloop's home, not in a folder for everybody's scratch; unless told where."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    name = "TORCHINDUCTOR_CACHE_DIR"
+    if os.environ.get(name, default_cache_dir()) == default_cache_dir():
+        os.environ[name] = str(home() / "compiled")
 
 
 def _policy(trainer: "DPOTrainer", settings: TrainSettings) -> Any:
