@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -238,17 +239,21 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_and_ctrl_d_the_program(run):
     os.close(end)
     said = b""
 
+    def more():
+        ready, _, _ = select.select([terminal], [], [], 120)
+        assert ready, f"nothing more was said after {said.decode(errors='replace')!r}"
+        return os.read(terminal, 4096)
+
     def wait_for(mark, since=0):
         nonlocal said
         while mark not in said[since:]:
-            said += os.read(terminal, 4096)
+            said += more()
 
     wait_for(b"> ")
     os.write(terminal, b"Tell me everything.\n")
     wait_for(b"everything.\r\n")
     start = len(said)
-    while len(said) < start + 20:
-        said += os.read(terminal, 4096)
+    said += more()  # at the first sign of an answer, so that Ctrl-C finds it unfinished
     process.send_signal(signal.SIGINT)
     wait_for(b"(stopped)", start)
     for words, reply in ((b"/compare", b"tuned"), (b"/dance", b"is no command"), (b"/reset", b"forgotten")):
@@ -259,7 +264,7 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_and_ctrl_d_the_program(run):
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            said += os.read(terminal, 4096)
+            said += more()
         except OSError:
             break
     assert process.wait(60) == 0, said.decode(errors="replace")
