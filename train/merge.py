@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 Into = Literal["original", "dequantised", "whole"]
 """The bfloat16 base; what 4 bits left of it; or the model itself, after full fine-tuning."""
 LARGEST_MERGE_ERROR = 0.05
-"""Natural-log units a token, on average: what rounding the merged weights to bfloat16 may cost."""
+"""Natural-log units a token, on average: what rounding the merged weights to bfloat16 may always cost."""
+LARGEST_MERGE_SHARE = 0.2
+"""Of what the training moved: what it may cost beyond that. A far-moved model is rounded more, and loses less by it."""
 PROBE_PAIRS = 6
 """Pairs on which models are compared."""
 RELOADED_WITHIN = 0.001
@@ -172,13 +174,15 @@ def merge_to(folder: Path, adapter: Adapter, base: ModelFolder, pairs: Sequence[
             f"adapter, and was {found[into].mean:.3f} away before it was written; use the adapter unmerged"
         )
     found[into] = again
-    if again.mean > LARGEST_MERGE_ERROR:
+    moved = distance(plain, logps)
+    allowed = max(LARGEST_MERGE_ERROR, LARGEST_MERGE_SHARE * moved.mean)
+    if again.mean > allowed:
         raise UserError(
             f"merging {adapter.path} into {base.name} ({into}) moves log-probabilities by {again.mean:.3f} a token "
-            f"(at most {LARGEST_MERGE_ERROR}); use the adapter unmerged"
+            f"(at most {allowed:.3f}, where the training moved them by {moved.mean:.3f}); use the adapter unmerged"
         )
     log.info("merged into the %s weights: %.4f a token from base and adapter", into, again.mean)
-    return Merge(into, found, distance(plain, logps), tuple(pair.id for pair in probe if pairs), expected)
+    return Merge(into, found, moved, tuple(pair.id for pair in probe if pairs), expected)
 
 
 def _best(

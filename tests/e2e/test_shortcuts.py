@@ -1,0 +1,93 @@
+"""Shorter ways through a step: taken where they say the same, left where they don't."""
+
+import json
+
+import pytest
+from prefloop.models import load_tokenizer, resolve_model
+from prefloop.train import TrainSettings, train_dpo
+from prefloop.train.shortcuts import PAYS_FROM, compile_layers
+from prefloop.train.trainer import build_trainer
+
+pytestmark = [
+    # peft 0.21 and trl 1.16 still ask transformers 5.23 for names that it will drop in version 6.
+    pytest.mark.filterwarnings("ignore:.*will be removed in v6:FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+QUICK = TrainSettings(learning_rate=1e-3, batch_size=4, max_length=256, lora_rank=4, lora_alpha=8)
+
+
+@pytest.fixture
+def trainer(tiny_model, make_pairs, tmp_path):
+    def build(base=tiny_model, settings=QUICK):
+        return build_trainer(
+            make_pairs(9),
+            settings,
+            base=base,
+            tokenizer=load_tokenizer(tiny_model.path),
+            checkpoints=tmp_path / "checkpoints",
+            longest=100,
+        )
+
+    return build
+
+
+def test_a_model_with_a_window_keeps_to_two_rows(tiny_model, trainer, tmp_path, caplog):
+    """Its layers see no further back than the window, and a mask of ours would let them."""
+    import torch
+    from transformers import AutoConfig, MistralConfig, MistralForCausalLM
+
+    taken = (
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+    )
+    of = AutoConfig.from_pretrained(tiny_model.path).to_dict()
+    torch.manual_seed(0)
+    config = MistralConfig(**{name: of[name] for name in taken}, sliding_window=8, initializer_range=0.2)
+    folder = tmp_path / "windowed"
+    MistralForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    load_tokenizer(tiny_model.path).save_pretrained(folder)
+    trainer(resolve_model(str(folder)))
+    assert "encodes each prompt twice: a response's log-probability would be" in caplog.text
+    caplog.clear()
+    trainer()
+    assert "encodes each prompt twice" not in caplog.text
+
+
+def test_short_trainings_are_not_compiled(trainer):
+    made = trainer()
+    assert made.model.num_parameters(exclude_embeddings=True) * 9 * 300 < PAYS_FROM
+    assert not compile_layers(made, QUICK)
+
+
+def test_without_a_compiler_the_training_goes_on_plain(tiny_model, make_pairs, tmp_path, monkeypatch, caplog):
+    import torch._inductor.config
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(torch._inductor.config.cpp, "cxx", (None, "no-such-compiler"))
+    plain = train_dpo(make_pairs(8), QUICK, base=tiny_model, folder=tmp_path / "plain")
+    asked = QUICK.model_copy(update={"torch_compile": True})
+    found = train_dpo(make_pairs(8), asked, base=tiny_model, folder=tmp_path / "asked")
+    assert "can't be compiled" in caplog.text
+    assert found.sha256 == plain.sha256
+
+
+def test_compiled_layers_train_as_plain_ones_do_and_the_same_each_time(tiny_model, make_pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    asked = QUICK.model_copy(update={"torch_compile": True, "epochs": 3})
+    compiled = [train_dpo(make_pairs(8), asked, base=tiny_model, folder=tmp_path / name) for name in ("one", "two")]
+    assert compiled[0].sha256 == compiled[1].sha256
+    train_dpo(make_pairs(8), asked.model_copy(update={"torch_compile": False}), base=tiny_model, folder=tmp_path / "no")
+
+    def losses(name):
+        return [json.loads(line)["loss"] for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+
+    assert losses("one") == losses("two")
+    # The random model's logits are wild, and bfloat16 rounds them by a few hundredths.
+    assert losses("one") == pytest.approx(losses("no"), abs=0.1)
+    assert losses("no")[-1] < 0.6
