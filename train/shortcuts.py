@@ -38,6 +38,9 @@ def share_prompts(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
     policy = _policy(trainer, settings)
     if not _alone_on_a_cpu(trainer) or not has_plain_head(policy):
         return False
+    if not _sees_everything(policy):
+        log.warning("%s encodes each prompt twice: its layers do not all see the whole text", settings.base_model)
+        return False
     two_rows, expected = policy.forward, _log_probs(trainer)
     score_responses_only(policy, share_prompts=True)
     try:
@@ -95,6 +98,13 @@ def _keep_code_at_home() -> None:
 
 def _policy(trainer: "DPOTrainer", settings: TrainSettings) -> Any:
     return trainer.model.get_base_model() if settings.use_peft else trainer.model
+
+
+def _sees_everything(policy: Any) -> bool:
+    """Whether every layer attends to all that stands before: a mask of ours would widen a window."""
+    config = policy.config.get_text_config().to_dict()
+    kinds = config.get("layer_types") or ["sliding_attention" if config.get("sliding_window") else "full_attention"]
+    return set(kinds) == {"full_attention"}
 
 
 def _alone_on_a_cpu(trainer: "DPOTrainer") -> bool:
