@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .log_ratio import sum_log_probs
+from .log_ratio import response_log_probs, sum_log_probs
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,7 @@ def diagnose(
 
     if not bool(per_token.isfinite().all()):
         return "the policy's log-probabilities are not finite: its weights are damaged, or too large for their type"
-    again = _policy(trainer, batch)
+    again = response_log_probs(trainer, batch)
     if bool(((again - per_token).sum(1).abs() > allowed).any()):
         return f"two passes over the same tokens differ: {_dropout(trainer)}"
     fresh = torch.cat(trainer.compute_ref_log_probs(trainer.ref_model or trainer.model, batch))
@@ -43,19 +43,6 @@ def diagnose(
         "the model itself is in order, so the stored reference is of another time: it was made with "
         f"{_made_with(trainer, batch, per_token, stored, allowed)}; throw the reference cache away"
     )
-
-
-def _policy(trainer: "DPOTrainer", batch: dict[str, Any]) -> "torch.Tensor":
-    labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    with trainer.accelerator.autocast():
-        found = trainer.model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            labels=labels,
-            fused_lm_head=True,
-            use_cache=False,
-        )
-    return found.log_probs[:, -(labels.shape[1] - 1) :]
 
 
 def _dropout(trainer: "DPOTrainer") -> str:

@@ -90,7 +90,7 @@ def check_fit(folder: Path, settings: TrainSettings, longest: int) -> Fit:
     try:
         shape = footprint(folder, settings, longest)
     except (NotImplementedError, RuntimeError) as error:
-        log.info("no memory estimate for this architecture (%s)", str(error).splitlines()[0])
+        log.info("no memory estimate for this architecture (%s)", str(error).partition("\n")[0] or type(error).__name__)
         return Fit(device, free, None, (), None)
     needs = memory(shape, settings, device=device)
     if fits(needs, free):

@@ -1,6 +1,6 @@
 """Log-probabilities of whole responses, and how far two passes over the same tokens may differ by rounding."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +30,15 @@ def arithmetic(trainer: "DPOTrainer") -> str:
     if trainer.accelerator.mixed_precision in mixed:
         return mixed[trainer.accelerator.mixed_precision]
     return str(trainer.model.dtype).removeprefix("torch.")
+
+
+def response_log_probs(trainer: "DPOTrainer", batch: dict[str, Any]) -> "torch.Tensor":
+    """Return the policy's log-probabilities (2 x pairs, tokens - 1), asked as the trainer asks; 0 where unscored."""
+    labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
+    asked = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    with trainer.accelerator.autocast():
+        found: torch.Tensor = trainer.model(**asked, labels=labels, fused_lm_head=True, use_cache=False).log_probs
+    return found[:, -(labels.shape[1] - 1) :]
 
 
 def sum_log_probs(per_token: "torch.Tensor", mask: "torch.Tensor", ld_alpha: float | None) -> "torch.Tensor":

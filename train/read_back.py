@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from .first_step import collate_some, without_trace
-from .log_ratio import sum_log_probs
+from .log_ratio import response_log_probs, sum_log_probs
 from .settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -90,13 +90,4 @@ def _whole(trainer: "DPOTrainer", folder: Path) -> ReadBack:
 
 
 def _log_probs(trainer: "DPOTrainer", batch: dict[str, Any]) -> "torch.Tensor":
-    labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    with trainer.accelerator.autocast():
-        found = trainer.model(
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            labels=labels,
-            fused_lm_head=True,
-            use_cache=False,
-        ).log_probs[:, -(labels.shape[1] - 1) :]
-    return sum_log_probs(found, batch["completion_mask"], None)
+    return sum_log_probs(response_log_probs(trainer, batch), batch["completion_mask"], None)

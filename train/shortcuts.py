@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..home import home
 from .completion_head import has_plain_head, score_responses_only
-from .log_ratio import tolerance
+from .log_ratio import response_log_probs, tolerance
 from .settings import TrainSettings
 from .world import join_world
 
@@ -174,12 +174,8 @@ def _some(trainer: "DPOTrainer") -> dict[str, "torch.Tensor"]:
 
 def _say(trainer: "DPOTrainer", batch: dict[str, "torch.Tensor"]) -> "torch.Tensor":
     """Return the log-probabilities (2 x pairs, tokens - 1) as the trainer asks for them."""
-    labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
-    asked = {name: batch[name] for name in ("input_ids", "attention_mask")}
     trainer.model.train()
-    with trainer.accelerator.autocast():
-        said: torch.Tensor = trainer.model(**asked, labels=labels, fused_lm_head=True, use_cache=False).log_probs
-    return said
+    return response_log_probs(trainer, batch)
 
 
 def _require_same(trainer: "DPOTrainer", found: "torch.Tensor", expected: "torch.Tensor") -> None:
