@@ -7,13 +7,14 @@ docs/decisions/training-on-cpu.md has the measurements; a contract test holds it
 
 from typing import TYPE_CHECKING, Any
 
-from .shared_prompt import scored_states
+from .shared_prompt import scored_together
+from .side_by_side import Lanes
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-TILE = 1024
+TILE = 256
 """Tokens projected at once: TILE x vocabulary float32 logits are the most that is ever held."""
 PLAIN_TEXT = {"input_ids", "attention_mask", "use_cache"}
 """What TRL passes with a batch of text alone."""
@@ -34,12 +35,12 @@ def has_plain_head(model: "PreTrainedModel") -> bool:
     return model.get_output_embeddings().bias is None and all(config.get(name) is None for name in SCALED)
 
 
-def score_responses_only(model: "PreTrainedModel", *, share_prompts: bool) -> None:
+def score_responses_only(model: "PreTrainedModel", *, lanes: Lanes | None = None) -> None:
     """Replace what `model(..., labels=labels, fused_lm_head=True)` computes, once TRL has added that call.
 
     The result has TRL's fields for DPO (log_probs, entropy, mean_logits, is_top1), each of shape
-    (sequences, tokens - 1) and zero where the label is -100. With `share_prompts`, a prompt is encoded once for both
-    its answers, where the model is asked no more than its text.
+    (sequences, tokens - 1) and zero where the label is -100. With `lanes`, a prompt is encoded once for both its
+    answers and pairs side by side, where the model is asked no more than its text.
     """
     import torch
     from trl.trainer.utils import FusedCausalLMOutput
@@ -47,25 +48,36 @@ def score_responses_only(model: "PreTrainedModel", *, share_prompts: bool) -> No
     trl_forward = model.forward
     score = _scorer()
 
+    def head(hidden: "torch.Tensor", targets: "torch.Tensor") -> Any:
+        weight = model.get_output_embeddings().weight
+        if torch.is_autocast_enabled("cpu"):
+            weight = weight.to(torch.get_autocast_dtype("cpu"))  # where all weights are trained they are float32
+        return score(hidden.to(weight.dtype), weight, targets)
+
     def forward(*args: Any, fused_lm_head: bool = False, labels: Any = None, **kwargs: Any) -> Any:
         if not fused_lm_head:
             return trl_forward(*args, labels=labels, **kwargs)
         scored = labels[:, 1:] != -100
-        if share_prompts and not args and kwargs.keys() == PLAIN_TEXT:
-            hidden = scored_states(model.base_model, kwargs["input_ids"], kwargs["attention_mask"], labels)
+        given = {name for name, value in kwargs.items() if value is not None} - {"return_dict"}  # PEFT passes Nones
+        if lanes and not args and given == PLAIN_TEXT:
+            rows = (kwargs["input_ids"], kwargs["attention_mask"], labels)
+            trained = [weight for weight in model.parameters() if weight.requires_grad]
+            values = scored_together(model.base_model, head, rows, lanes, trained)
         else:
             hidden = model.base_model(*args, **kwargs).last_hidden_state[:, :-1][scored]
-        labels = labels[:, 1:]
-        weight = model.get_output_embeddings().weight
-        if torch.is_autocast_enabled("cpu"):
-            weight = weight.to(torch.get_autocast_dtype("cpu"))  # where all weights are trained they are float32
-        values = score(hidden.to(weight.dtype), weight, labels[scored])
+            values = head(hidden, labels[:, 1:][scored])
         spread = [value.new_zeros(scored.shape).masked_scatter(scored, value) for value in values]
         names = ("log_probs", "entropy", "mean_logits", "is_top1")
         loss = -values[0].sum() / scored.sum().clamp(min=1)
         return FusedCausalLMOutput(loss=loss, label_mask=scored, **dict(zip(names, spread, strict=True)))
 
+    forward.each_alone = lanes is not None  # type: ignore[attr-defined]
     model.forward = forward
+
+
+def encodes_each_alone(model: "PreTrainedModel") -> bool:
+    """Whether what a pair's tokens score depends on nothing but the pair, whatever is in the batch beside it."""
+    return getattr(model.forward, "each_alone", False)
 
 
 def _scorer() -> Any:

@@ -185,10 +185,10 @@ def _train(
         start=start_from,
     )
     begun = time.monotonic()
-    compile_layers(trainer, settings)
+    compiled = compile_layers(trainer, settings)
     reference, step = _shares(progress, len(trainer.train_dataset), settings.epochs)
     weights = reference_weights(job.base, settings, start_from)
-    cache_reference(trainer, settings.in_memory, reference, weights=weights)
+    cache_reference(trainer, settings.in_memory, reference, weights=weights, compiled=compiled)
     held_out = _held_out(trainer, parts, job)
     stop_between_steps(trainer, stop, world)
     tell_repeated(trainer, world)

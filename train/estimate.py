@@ -25,12 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .completion_head import TILE, has_plain_head
-from .policy import EAGER_UP_TO, lora_config
+from .policy import EAGER_UP_TO, lora_config, without_wrapping
 from .settings import TrainSettings
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +137,7 @@ def footprint(folder: Path, settings: TrainSettings, longest: int) -> Footprint:
         vocabulary=model.get_output_embeddings().weight.shape[0],
         hidden=model.get_output_embeddings().weight.shape[1],
         tokens=longest,
-        plain_head=has_plain_head(_inner(model)),
+        plain_head=has_plain_head(without_wrapping(model)),
     )
 
 
@@ -191,17 +190,11 @@ def _skeleton(folder: Path, settings: TrainSettings, longest: int) -> Any:
     return model.train()
 
 
-def _inner(model: Any) -> "PreTrainedModel":
-    from peft import PeftModel
-
-    return model.get_base_model() if isinstance(model, PeftModel) else model
-
-
 def _linear_weights(model: Any) -> dict[str, int]:
     """Return the weights that nf4 packs, by name: of linear layers, but for the head."""
     import torch
 
-    head = _inner(model).get_output_embeddings()
+    head = without_wrapping(model).get_output_embeddings()
     return {
         f"{name}.weight": module.weight.numel()
         for name, module in model.named_modules()
@@ -235,7 +228,7 @@ def _kept(model: Any, pairs: int, tokens: int) -> _Kept:
             alive.append(storage)
         return tensor
 
-    inner = _inner(model)
+    inner = without_wrapping(model)
     layers = [module for module in inner.modules() if isinstance(module, GradientCheckpointingLayer)]
     marks: list[int] = []
     hooks = [layer.register_forward_pre_hook(lambda *_: marks.append(sum(sizes.values()))) for layer in layers]

@@ -89,6 +89,13 @@ def linear_layers(model: "PreTrainedModel") -> set[str]:
     return linear - {"lm_head"}
 
 
+def without_wrapping(model: Any) -> Any:
+    """Return the model itself, its adapter's layers in it, where PEFT has wrapped it."""
+    from peft import PeftModel
+
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
 def no_reference() -> "PreTrainedModel":
     """Return a model of no size, to stand where TRL would load the base a second time.
 

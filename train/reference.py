@@ -8,16 +8,19 @@ model is asked: weights and arithmetic, the tokens after truncation, `ld_alpha`.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UserError
 from ..models import ModelFolder
 from ..runs import Progress
 from .adapter import adapter_sha256
-from .log_ratio import arithmetic, tolerance
+from .completion_head import encodes_each_alone
+from .log_ratio import arithmetic, response_log_probs, sum_log_probs, tolerance
+from .policy import without_wrapping
 from .reference_store import LogProbs, ReferenceStore
 from .settings import TrainSettings
 from .world import join_world
@@ -42,7 +45,12 @@ def reference_weights(base: ModelFolder, settings: TrainSettings, start: Path | 
 
 
 def cache_reference(
-    trainer: "DPOTrainer", batch_size: int, progress: Progress, *, weights: str | None = None
+    trainer: "DPOTrainer",
+    batch_size: int,
+    progress: Progress,
+    *,
+    weights: str | None = None,
+    compiled: bool = False,
 ) -> dict[str, int]:
     """Give every row its reference log-probabilities, once instead of once an epoch.
 
@@ -50,19 +58,26 @@ def cache_reference(
 
     Args:
         trainer: Ready to train; its policy still is the reference.
-        batch_size: Rows at once on a GPU. On a CPU it is one, where a row's value then depends on nothing but the row.
+        batch_size: Rows at once on a GPU, or where each is encoded alone anyway. Otherwise it is one on a CPU, where a
+            row's value then depends on nothing but the row.
         progress: Called with pairs done and all pairs.
         weights: `reference_weights`; None keeps nothing and looks nothing up.
+        compiled: Whether the policy's layers are. Then it computes its own reference, for compiled code rounds in other
+            places: half a nat a response, which the training would take for reward.
 
     Returns:
         How many rows were `found` in the store, and how many were `computed` (one that occurs twice, once).
+
+    Raises:
+        UserError: the compiled policy is not its reference.
     """
     # In eval mode bitsandbytes repacks 4-bit weights on a CPU for good, and gradients no longer pass through them.
     trainer.model.train()
     rows = list(trainer.train_dataset)
     keys = [_key(row, trainer) for row in rows]
-    on_cpu = trainer.accelerator.device.type == "cpu"
-    store = _store(trainer, weights) if weights else None
+    if trainer.accelerator.device.type == "cpu" and not encodes_each_alone(without_wrapping(trainer.model)):
+        batch_size = 1
+    store = _store(trainer, weights, compiled) if weights else None
     known = join_world().from_main(lambda: store.read(sorted(set(keys)))) if store else {}
     if store and known and not _still_true(trainer, rows, keys, known):
         log.warning("stored reference log-probabilities are not what this machine computes: all are computed anew")
@@ -71,7 +86,11 @@ def cache_reference(
     found = len(keys) - sum(key not in known for key in keys)
     missing = sorted({key: row for key, row in zip(keys, rows, strict=True) if key not in known}.items(), key=_size)
     progress(found, len(rows))
-    known |= _compute(trainer, missing, 1 if on_cpu else batch_size, store, lambda n: progress(found + n, len(rows)))
+    ask = _by_policy if compiled else _by_reference
+    made = _compute(trainer, missing, batch_size, store, ask, lambda n: progress(found + n, len(rows)))
+    if compiled and made and not _still_true(trainer, rows, keys, made):
+        raise UserError("the compiled policy is not its reference; set train.torch_compile to false to see why")
+    known |= made
     chosen, rejected = ([known[key][side] for key in keys] for side in (0, 1))
     trainer.train_dataset = trainer.train_dataset.add_column("ref_chosen_logps", chosen).add_column(
         "ref_rejected_logps", rejected
@@ -89,8 +108,8 @@ def _key(row: dict[str, Any], trainer: "DPOTrainer") -> str:
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
-def _store(trainer: "DPOTrainer", weights: str) -> ReferenceStore:
-    how = f"{arithmetic(trainer)} on {trainer.accelerator.device.type}"
+def _store(trainer: "DPOTrainer", weights: str, compiled: bool) -> ReferenceStore:
+    how = f"{arithmetic(trainer)} on {trainer.accelerator.device.type}" + (", compiled" if compiled else "")
     made_with = {"weights": weights, "arithmetic": how} | {name: version(name) for name in ("torch", "transformers")}
     return ReferenceStore(hashlib.sha256(f"{weights}, {how}".encode()).hexdigest(), made_with)
 
@@ -109,13 +128,12 @@ def _still_true(
 
     where = {key: index for index, key in enumerate(keys)}
     drawn = join_world().from_main(lambda: SystemRandom().sample(sorted(known), min(SPOT_CHECKED, len(known))))
-    for key in drawn:
-        batch = trainer.data_collator([rows[where[key]]])
-        again = torch.tensor(_log_probs(trainer, batch)).flatten()
-        allowed = tolerance(trainer, batch["completion_mask"].sum(1))
-        if not bool(((again - torch.tensor(known[key])).abs() <= allowed).all()):
-            return False
-    return True
+    batch = trainer.data_collator([rows[where[key]] for key in drawn])
+    again, before = (
+        torch.tensor(found).t() for found in (_by_reference(trainer, batch), [known[key] for key in drawn])
+    )
+    allowed = tolerance(trainer, batch["completion_mask"].sum(1)).view(2, -1)
+    return bool(((again - before).abs() <= allowed).all())
 
 
 def _compute(
@@ -123,6 +141,7 @@ def _compute(
     missing: Sequence[tuple[str, dict[str, Any]]],
     batch_size: int,
     store: ReferenceStore | None,
+    ask: "Callable[[DPOTrainer, dict[str, Any]], list[LogProbs]]",
     progress: Any,
 ) -> dict[str, LogProbs]:
     """Compute rows batch by batch, each process its share, and keep them as they come."""
@@ -131,7 +150,7 @@ def _compute(
     unwritten: list[tuple[str, LogProbs]] = []
     for number, part in enumerate(_share(missing, batch_size)):
         batch = trainer.data_collator([row for _, row in part])
-        made = [(key, pair) for (key, _), pair in zip(part, _log_probs(trainer, batch), strict=True)]
+        made = [(key, pair) for (key, _), pair in zip(part, ask(trainer, batch), strict=True)]
         found.update(made)
         unwritten += made
         if store and len(unwritten) >= WRITTEN_AT_ONCE:
@@ -151,7 +170,18 @@ def _share(missing: Sequence[tuple[str, dict[str, Any]]], batch_size: int) -> It
         yield missing[start : start + batch_size]
 
 
-def _log_probs(trainer: "DPOTrainer", batch: dict[str, Any]) -> list[LogProbs]:
-    batch = {name: tensor.to(trainer.accelerator.device) for name, tensor in batch.items()}
-    chosen, rejected = trainer.compute_ref_log_probs(trainer.model, batch)
+def _by_reference(trainer: "DPOTrainer", batch: dict[str, Any]) -> list[LogProbs]:
+    chosen, rejected = trainer.compute_ref_log_probs(trainer.model, _placed(trainer, batch))
     return list(zip(chosen.tolist(), rejected.tolist(), strict=True))
+
+
+def _by_policy(trainer: "DPOTrainer", batch: dict[str, Any]) -> list[LogProbs]:
+    """Ask the policy as a training step does, with gradients: only so do compiled layers run compiled."""
+    batch = _placed(trainer, batch)
+    per_token = response_log_probs(trainer, batch).detach()
+    chosen, rejected = sum_log_probs(per_token, batch["completion_mask"], trainer.ld_alpha).chunk(2)
+    return list(zip(chosen.tolist(), rejected.tolist(), strict=True))
+
+
+def _placed(trainer: "DPOTrainer", batch: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensor.to(trainer.accelerator.device) for name, tensor in batch.items()}

@@ -1,24 +1,24 @@
-"""Hidden states of response tokens, each prompt encoded once for both its answers, next to no padding on the way.
+"""Response tokens scored with each prompt encoded once for both its answers, and without padding.
 
 TRL encodes prompt + chosen and prompt + rejected as two rows. Where row i and row i + n of its batch begin alike, one
 sequence [prompt | chosen | rejected] says the same: both answers get the positions that follow the prompt, and no token
-of the second sees one of the first. The sequences are sorted by length and encoded in chunks of like length. What comes
-out is exact up to the order of sums (docs/decisions/training-on-cpu.md); a contract test holds it to TRL's two rows.
+of the second sees one of the first. Each sequence is encoded alone, several side by side, so that what a pair's tokens
+score depends on nothing but the pair. What comes out is exact up to the order of sums
+(docs/decisions/training-on-cpu.md); a contract test holds it to TRL's two rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from .side_by_side import Lanes
 
 if TYPE_CHECKING:
     import torch
 
-CHUNK_COST = 100
-"""What a chunk of its own costs beside its tokens, in tokens: the calls of all layers."""
 SQUARE = 2000
 """Tokens at which attention, which grows with the square of the length, costs as much as all linear layers."""
-PADDING = 3
-"""The branch that pad tokens are in; 0 is the prompt, 1 and 2 are the answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +45,42 @@ class _Sequence:
         return self.prompt + sum(self.answers)
 
 
-def scored_states(body: Any, input_ids: "torch.Tensor", attention_mask: "torch.Tensor", labels: "torch.Tensor") -> Any:
-    """Return the hidden states (N, H) from which the N labels are predicted, row by row as the labels stand.
+def scored_together(
+    body: Any,
+    head: "Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]",
+    rows: "tuple[torch.Tensor, torch.Tensor, torch.Tensor]",
+    lanes: Lanes,
+    weights: "Sequence[torch.Tensor]",
+) -> "list[torch.Tensor]":
+    """Return what the head says of the N labels, row by row as they stand: each of its values, of shape (N,).
 
     Args:
         body: The model without its head.
-        input_ids: (rows, tokens), padded on the right.
-        attention_mask: (rows, tokens), 1 where there is a token.
-        labels: (rows, tokens), -100 up to the first response token and in the padding.
+        head: From hidden states (n, H) and the tokens they are to predict (n) to values (n), log-probabilities first.
+        rows: input_ids (rows, tokens), padded on the right; attention_mask of that shape, 1 where there is a token;
+            labels of that shape, -100 up to the first response token and in the padding.
+        lanes: To encode in, the longest first.
+        weights: What is trained of body and head.
 
     Raises:
         ValueError: labels do not run from one token, not the first, to the end of its row.
     """
     import torch
 
-    rows = _rows(input_ids, attention_mask, labels)
-    states: list[torch.Tensor] = []
-    places: dict[int, tuple[int, int]] = {}
-    first = 0
-    for chunk in chunks(_sequences(rows)):
-        hidden = _encode(body, rows, chunk)
-        predicting: list[tuple[int, int]] = []
-        for number, sequence in enumerate(chunk):
-            for row, positions in zip(sequence.rows, _predicting(sequence), strict=True):
-                places[row] = first + len(predicting), len(positions)
-                predicting += [(number, position) for position in positions]
-        where = torch.tensor(predicting, device=hidden.device).reshape(-1, 2)
-        states.append(hidden[where[:, 0], where[:, 1]])
-        first += len(predicting)
-    order = [start + n for row in range(len(rows)) for start, count in [places[row]] for n in range(count)]
-    return torch.cat(states)[torch.tensor(order, dtype=torch.long, device=labels.device)]
+    texts = _rows(*rows)
+    sequences = sorted(_sequences(texts), key=lambda sequence: -sequence.length)
 
+    def score(sequence: _Sequence) -> "tuple[torch.Tensor, ...]":
+        hidden, ids = _encode(body, texts, sequence)
+        places = [place for answer in _predicting(sequence) for place in answer]
+        return head(hidden[[at for at, _ in places]], ids[[predicted for _, predicted in places]])
 
-def chunks(sequences: Sequence[_Sequence]) -> list[list[_Sequence]]:
-    """Split sequences, sorted by length, where padding would cost more than a chunk of its own.
-
-    No chunk but that of a lone sequence has one row: compiled layers would be compiled again for it.
-    """
-    ordered = sorted(sequences, key=lambda sequence: (sequence.length, sequence.rows))
-    least = min(2, len(ordered))
-    best: list[tuple[float, int]] = [(0.0, 0)]
-    for end in range(1, len(ordered) + 1):
-        starts = [start for start in range(end - least + 1) if start == 0 or start >= least]
-        costs = [(best[start][0] + _cost(ordered[start:end]), start) for start in starts]
-        best.append(min(costs, default=(float("inf"), 0)))
-    found, end = [], len(ordered)
-    while end:
-        start = best[end][1]
-        found.append(ordered[start:end])
-        end = start
-    return found[::-1]
-
-
-def _cost(chunk: Sequence[_Sequence]) -> float:
-    longest = chunk[-1].length
-    return CHUNK_COST + len(chunk) * _encoding(longest)
+    found = lanes.run([partial(score, sequence) for sequence in sequences], weights)
+    by_row: dict[int, list[torch.Tensor]] = {}
+    for sequence, values in zip(sequences, found, strict=True):
+        split = [value.split(sequence.answers) for value in values]
+        by_row |= {row: [value[number] for value in split] for number, row in enumerate(sequence.rows)}
+    return [torch.cat(column) for column in zip(*(by_row[row] for row in range(len(texts))), strict=True)]
 
 
 def _encoding(tokens: int) -> float:
@@ -135,34 +116,30 @@ def _alone(rows: Sequence[_Row], number: int) -> _Sequence:
     return _Sequence((number,), row.prompt, (len(row.ids) - row.prompt,))
 
 
-def _predicting(sequence: _Sequence) -> list[list[int]]:
-    """Return, by answer, the positions whose states predict its tokens: the prompt's last, then its own."""
+def _predicting(sequence: _Sequence) -> list[list[tuple[int, int]]]:
+    """Return, by answer, the place of each token's prediction, the prompt's end or the token before, and its own."""
     found, start = [], sequence.prompt
     for count in sequence.answers:
-        found.append(([sequence.prompt - 1] if count else []) + list(range(start, start + count - 1)))
+        found.append([(at - 1 if at > start else sequence.prompt - 1, at) for at in range(start, start + count)])
         start += count
     return found
 
 
-def _encode(body: Any, rows: Sequence[_Row], chunk: Sequence[_Sequence]) -> "torch.Tensor":
-    """Return the hidden states (sequences, tokens, H) of a chunk."""
+def _encode(body: Any, rows: Sequence[_Row], sequence: _Sequence) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return the hidden states (tokens, H) of a sequence, and its tokens."""
     import torch
 
+    first = rows[sequence.rows[0]]
+    tokens, positions, branches = first.ids[: first.prompt], list(range(first.prompt)), [0] * first.prompt
+    for answer, (row, count) in enumerate(zip(sequence.rows, sequence.answers, strict=True), 1):
+        tokens, branches = tokens + rows[row].ids[first.prompt :], branches + [answer] * count
+        positions += range(first.prompt, first.prompt + count)
     weight = body.get_input_embeddings().weight
-    longest = chunk[-1].length
-    ids, positions, branches = (torch.full((len(chunk), longest), fill) for fill in (0, 0, PADDING))
-    for number, sequence in enumerate(chunk):
-        first = rows[sequence.rows[0]]
-        tokens, where, branch = first.ids[: first.prompt], list(range(first.prompt)), [0] * first.prompt
-        for answer, (row, count) in enumerate(zip(sequence.rows, sequence.answers, strict=True), 1):
-            tokens, branch = tokens + rows[row].ids[first.prompt :], branch + [answer] * count
-            where += range(first.prompt, first.prompt + count)
-        for tensor, values in ((ids, tokens), (positions, where), (branches, branch)):
-            tensor[number, : sequence.length] = torch.tensor(values)
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
-    mask = attention_bias(branches, dtype).to(weight.device)
-    placed = {"input_ids": ids.to(weight.device), "position_ids": positions.to(weight.device)}
-    return body(**placed, attention_mask=mask, use_cache=False).last_hidden_state
+    ids = torch.tensor([tokens])
+    mask = attention_bias(torch.tensor([branches]), dtype)
+    placed = {"input_ids": ids, "position_ids": torch.tensor([positions]), "attention_mask": mask}
+    return body(**placed, use_cache=False).last_hidden_state[0], ids[0]
 
 
 def attention_bias(branches: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor":

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ..home import home
 from .completion_head import has_plain_head, score_responses_only
 from .log_ratio import response_log_probs, tolerance
+from .policy import without_wrapping
 from .settings import TrainSettings
+from .side_by_side import Lanes
 from .world import join_world
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ log = logging.getLogger(__name__)
 
 PAYS_FROM = 2.5e12
 """Weights times trained tokens: about a minute of SmolLM2-135M on two cores."""
-REHEARSED = ((48, 40, 30), (40, 30, 36))
-"""Tokens of prompt and answers of the pairs that layers are compiled on. They are the same in every run: the code may
+REHEARSED = (48, 40, 30)
+"""Tokens of prompt and answers of the pair that layers are compiled on. It is the same in every run: the code may
 depend on the first shapes seen, and a resumed run must not compute with other code."""
 COMPARED = 4
 """Pairs on which two ways are compared."""
@@ -35,14 +37,14 @@ def share_prompts(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
 
     A model that can't take the mask and the positions this needs (windows, recurrent layers) keeps to two rows.
     """
-    policy = _policy(trainer, settings)
+    policy = without_wrapping(trainer.model)
     if not _alone_on_a_cpu(trainer) or not has_plain_head(policy):
         return False
     if not _sees_everything(policy):
         log.warning("%s encodes each prompt twice: its layers do not all see the whole text", settings.base_model)
         return False
     two_rows, expected = policy.forward, _log_probs(trainer)
-    score_responses_only(policy, share_prompts=True)
+    score_responses_only(policy, lanes=Lanes(settings.in_memory))
     try:
         _require_same(trainer, _log_probs(trainer), expected)
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
@@ -63,14 +65,13 @@ def compile_layers(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
 
     _keep_code_at_home()
     torch._dynamo.reset()
-    policy, expected = _policy(trainer, settings), _log_probs(trainer)
+    policy, expected = without_wrapping(trainer.model), _log_probs(trainer)
     layers = [module for module in policy.modules() if type(module).__name__ in (policy._no_split_modules or ())]
     plain = [layer.forward for layer in layers]
     for layer in layers:
         layer.forward = _with_gradients(layer.forward)
     try:
-        for pairs in _sizes(len(trainer.train_dataset), settings.in_memory):
-            _rehearse(trainer, pairs)
+        _rehearse(trainer)
         _require_same(trainer, _log_probs(trainer, gradients=True), expected)
     except Exception as error:  # the compiler is a world of its own: whatever is wrong there, training works without
         for layer, forward in zip(layers, plain, strict=True):
@@ -96,10 +97,6 @@ def _keep_code_at_home() -> None:
         os.environ[name] = str(home() / "compiled")
 
 
-def _policy(trainer: "DPOTrainer", settings: TrainSettings) -> Any:
-    return trainer.model.get_base_model() if settings.use_peft else trainer.model
-
-
 def _sees_everything(policy: Any) -> bool:
     """Whether every layer attends to all that stands before: a mask of ours would widen a window."""
     config = policy.config.get_text_config().to_dict()
@@ -121,11 +118,6 @@ def _pays(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
     return weights * tokens * settings.epochs >= PAYS_FROM
 
 
-def _sizes(pairs: int, in_memory: int) -> list[int]:
-    """Return the numbers of pairs to rehearse with: one is compiled apart from more, where a batch has but one."""
-    return ([2] if in_memory > 1 and pairs > 1 else []) + ([1] if in_memory == 1 or pairs % in_memory == 1 else [])
-
-
 def _with_gradients(forward: Any) -> Any:
     """Return a layer's forward pass that runs compiled where gradients are on: one variant, compiled once."""
     import torch
@@ -138,15 +130,14 @@ def _with_gradients(forward: Any) -> Any:
     return choose
 
 
-def _rehearse(trainer: "DPOTrainer", pairs: int) -> None:
-    """Go forward and back once over made-up pairs, and leave no trace."""
+def _rehearse(trainer: "DPOTrainer") -> None:
+    """Go forward and back once over a made-up pair, and leave no trace."""
     import torch
 
-    sides = [(prompt, answers[side]) for side in (0, 1) for prompt, *answers in REHEARSED[:pairs]]
-    longest = max(sum(lengths) for lengths in sides)
-    ids, mask = (torch.zeros((len(sides), longest), dtype=torch.long) for _ in range(2))
+    prompt, *answers = REHEARSED
+    ids, mask = (torch.zeros((2, prompt + max(answers)), dtype=torch.long) for _ in range(2))
     scored = mask.clone()
-    for row, (prompt, answer) in enumerate(sides):
+    for row, answer in enumerate(answers):
         ids[row, : prompt + answer] = mask[row, : prompt + answer] = scored[row, prompt : prompt + answer] = 1
     with torch.random.fork_rng():
         _say(trainer, {"input_ids": ids, "attention_mask": mask, "completion_mask": scored}).sum().backward()

@@ -13,7 +13,7 @@ from .checkpoints import KEPT
 from .completion_head import has_plain_head, score_responses_only
 from .continuing import continued
 from .objective import vote_trainer
-from .policy import LoadPolicy, load_policy, lora_config, no_reference
+from .policy import LoadPolicy, load_policy, lora_config, no_reference, without_wrapping
 from .rows import tokenise, training_row
 from .settings import TrainSettings
 from .sharding import allow_fsdp_on_cpus, ready_to_shard
@@ -98,9 +98,9 @@ def make_ready(trainer: "DPOTrainer | SFTTrainer", settings: TrainSettings) -> N
             # copy of its own, and ZeRO-3 can't put weights of two types together.
             parameter.data = parameter.data.to(torch.float32)
     ready_to_shard(trainer)
-    policy = trainer.model.get_base_model() if settings.use_peft else trainer.model
+    policy = without_wrapping(trainer.model)
     if trainer.accelerator.device.type == "cpu" and has_plain_head(policy):
-        score_responses_only(policy, share_prompts=False)
+        score_responses_only(policy)
 
 
 def _trainer_class(settings: TrainSettings) -> type["DPOTrainer"]:

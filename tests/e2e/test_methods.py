@@ -95,21 +95,23 @@ def test_the_fast_head_trains_the_vocabulary_as_trl_does(trainer_of):
     """Contract with TRL 1.16, where all weights are trained: the head's own gradient."""
     from prefloop.train import trainer as ours
     from prefloop.train.completion_head import score_responses_only
+    from prefloop.train.side_by_side import Lanes
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours, "score_responses_only", lambda model, **_: None)
         trainer = trainer_of(**KINDS["full"])
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
+    asked = {name: batch[name] for name in ("input_ids", "attention_mask")}
     labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, -100)
 
     def run():
         trainer.model.zero_grad()
-        found = trainer.model(batch["input_ids"], labels=labels, fused_lm_head=True, use_cache=False)
+        found = trainer.model(**asked, labels=labels, fused_lm_head=True, use_cache=False)
         found.loss.backward()
         return found.label_mask, {name: weight.grad.clone() for name, weight in trainer.model.named_parameters()}
 
     their_mask, theirs = run()
-    score_responses_only(trainer.model, share_prompts=True)
+    score_responses_only(trainer.model, lanes=Lanes(2))
     mask, found = run()
     assert torch.equal(mask, their_mask)
     for name, grad in theirs.items():

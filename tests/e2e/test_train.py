@@ -284,6 +284,8 @@ def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path, sh
     """Contract with TRL 1.16: same fields, same numbers, same gradient, with and without prompt and padding."""
     from prefloop.train import trainer as ours
     from prefloop.train.completion_head import has_plain_head, score_responses_only
+    from prefloop.train.first_step import TOKENS
+    from prefloop.train.side_by_side import Lanes
 
     arguments = {"base": tiny_model, "tokenizer": load_tokenizer(tiny_model.path), "longest": 100}
     with pytest.MonkeyPatch.context() as patch:
@@ -310,8 +312,13 @@ def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path, sh
         return found, {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
 
     theirs, their_grads = run()
-    score_responses_only(model.get_base_model(), share_prompts=share_prompts)
+    score_responses_only(model.get_base_model(), lanes=Lanes(2) if share_prompts else None)
+    read = []
+    model.get_input_embeddings().register_forward_hook(lambda _, given, __: read.append(given[0].numel()))
     fast, fast_grads = run()
+    padded, rows = batch["input_ids"].numel(), list(trainer.train_dataset)
+    prompts, answers = (sum(len(row[name]) for row in rows for name in of) for of in (TOKENS[:1], TOKENS[1:]))
+    assert sum(read) < min(padded, 2 * prompts + answers) if share_prompts else sum(read) == padded
     for field in ("loss", "log_probs", "entropy", "mean_logits"):
         torch.testing.assert_close(fast[field], theirs[field], rtol=1e-4, atol=1e-4)
     assert torch.equal(fast.is_top1, theirs.is_top1)

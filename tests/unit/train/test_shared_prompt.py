@@ -1,41 +1,17 @@
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from prefloop.train.shared_prompt import _cost, _rows, _Sequence, _sequences, attention_bias, chunks
-
-lengths = st.lists(st.tuples(st.integers(1, 900), st.integers(0, 400)), min_size=1, max_size=12)
-
-
-def sequences(given_lengths):
-    return [_Sequence((number,), prompt, (answer,)) for number, (prompt, answer) in enumerate(given_lengths)]
-
-
-@given(lengths)
-def test_chunks_hold_every_sequence_once_and_none_is_alone(given_lengths):
-    made = sequences(given_lengths)
-    found = chunks(made)
-    assert sorted(row for chunk in found for one in chunk for row in one.rows) == list(range(len(made)))
-    assert all(len(chunk) > 1 for chunk in found) or len(made) == 1
-    assert [one.length for chunk in found for one in chunk] == sorted(one.length for one in made)
-
-
-@given(lengths)
-def test_chunks_cost_no_more_than_all_in_one(given_lengths):
-    made = sequences(given_lengths)
-    whole = sorted(made, key=lambda one: one.length)
-    assert sum(_cost(chunk) for chunk in chunks(made)) <= _cost(whole) + 1e-6
-
-
-def test_unlike_lengths_are_kept_apart():
-    made = sequences([(20, 10), (600, 10), (22, 10), (610, 10)])
-    assert [[one.rows[0] for one in chunk] for chunk in chunks(made)] == [[0, 2], [1, 3]]
+from prefloop.train.shared_prompt import _predicting, _rows, _Sequence, _sequences, attention_bias
 
 
 def test_an_answer_sees_its_prompt_and_itself_and_not_the_other_answer():
-    bias = attention_bias(torch.tensor([[0, 0, 1, 1, 2, 3]]), torch.float32)[0, 0]
-    sees = [[token for token in range(6) if bias[row, token] == 0] for row in range(6)]
-    assert sees == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 4], [0, 1, 5]]
+    bias = attention_bias(torch.tensor([[0, 0, 1, 1, 2]]), torch.float32)[0, 0]
+    sees = [[token for token in range(5) if bias[row, token] == 0] for row in range(5)]
+    assert sees == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [0, 1, 4]]
+
+
+def test_the_first_token_of_an_answer_is_predicted_by_the_prompts_last():
+    assert _predicting(_Sequence((0, 1), 3, (2, 1))) == [[(2, 3), (3, 4)], [(2, 5)]]
+    assert _predicting(_Sequence((0, 1), 2, (0, 1))) == [[], [(1, 2)]]
 
 
 def batch(*rows):
