@@ -26,6 +26,7 @@ PHASES = ("push", "label", "pull", "train", "evaluate", "release")
 """The loop's phases in order; each builds on those before it."""
 
 REPEATABLE = {
+    "train": "train",
     "evaluate": "evaluate",
     "publish": "release",
     "sweep": "release",
@@ -37,7 +38,8 @@ REPEATABLE = {
     "collect.price_per_hour": "release",
     "collect.currency": "release",
 }
-"""Sections of a recipe that may change within a run, and the first phase that is then out of date."""
+"""Sections of a recipe that may change within a run, and the first phase that is then out of date; `train` only until
+something is trained, for a preflight that asks for another setting must not cost the votes."""
 
 MIGRATABLE = ("collect.form", "collect.guidelines", "collect.min_votes", "collect.skills")
 """Settings that change within a run by `prefloop collect migrate` only: people may have labelled by them."""
@@ -203,7 +205,8 @@ def _adopt(run: Run, recipe: dict[str, Any], migrating: bool) -> None:
     """Take the recipe for this run if only what can be done again at little cost has changed."""
     saved = run.folder / "recipe.json"
     changed = sorted(_differences(read_json(saved), recipe))
-    fixed = [key for key in changed if not _outdated_by(key) and not (migrating and _migratable(key))]
+    over = {"train"} & run.costs.keys()
+    fixed = [key for key in changed if _outdated_by(key) in {None, *over} and not (migrating and _migratable(key))]
     if fixed and all(_migratable(key) for key in fixed):
         raise UserError(
             f"{run.folder} shows annotators other questions than this recipe (changed: {', '.join(fixed)}); "
