@@ -194,7 +194,7 @@ def _train(
     tell_repeated(trainer, world)
     from_checkpoint = world.from_main(lambda: _go_on_from(trainer, job))
     if not from_checkpoint:
-        first = check_first_step(trainer, settings)
+        first = check_first_step(trainer, settings, compiled=compiled)
         world.from_main(lambda: keep_first_step(folder, first))
     if settings.use_peft:
         forget_reference(trainer)

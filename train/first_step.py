@@ -67,7 +67,7 @@ class FirstStep:
     """What the formulas say that it is."""
 
 
-def check_first_step(trainer: "DPOTrainer", settings: TrainSettings) -> FirstStep:
+def check_first_step(trainer: "DPOTrainer", settings: TrainSettings, *, compiled: bool = False) -> FirstStep:
     """Check on one batch that the policy equals its reference, and the loss what it must be then.
 
     Costs one forward pass, has no gradient, draws no random number and leaves no trace in the trainer's metrics. The
@@ -77,13 +77,14 @@ def check_first_step(trainer: "DPOTrainer", settings: TrainSettings) -> FirstSte
     Args:
         trainer: Ready to train.
         settings: Of the training.
+        compiled: Whether the policy's layers are, which takes effect with gradients only; the pass then keeps them.
 
     Raises:
         UserError: they differ by more than rounding explains; the message says what is wrong.
     """
     batch, ids = collate_some(trainer, settings)
     with without_trace(trainer):
-        loss, outputs = _forward(trainer, batch)
+        loss, outputs = _forward(trainer, batch, gradients=compiled)
         per_token = _scored(outputs.log_probs, batch)
         policy = sum_log_probs(per_token, batch["completion_mask"], trainer.ld_alpha)
         stored = _stored(trainer, batch)
@@ -153,21 +154,25 @@ def without_trace(trainer: "DPOTrainer") -> Iterator[None]:
         trainer._metrics["train"], trainer._total_train_tokens = metrics, seen
 
 
-def _forward(trainer: "DPOTrainer", batch: dict[str, Any]) -> tuple[float, Any]:
+def _forward(trainer: "DPOTrainer", batch: dict[str, Any], *, gradients: bool) -> tuple[float, Any]:
     """Return the loss as the first step will compute it, and what the model said on the way."""
+    import torch
     from trl.models.utils import disable_gradient_checkpointing
 
     said: list[Any] = []
     hook = trainer.model.register_forward_hook(lambda module, inputs, output: said.append(output))
     try:
         with (
+            torch.set_grad_enabled(gradients),
             disable_gradient_checkpointing(trainer.model, trainer.args.gradient_checkpointing_kwargs),
             trainer.accelerator.autocast(),
         ):
             loss = trainer.compute_loss(trainer.model, batch)
     finally:
         hook.remove()
-    return float(loss), said[0]  # the policy speaks first; a reference that is not stored yet, after it
+    policy = said[0]  # it speaks first; a reference that is not stored yet, after it
+    policy.log_probs = policy.log_probs.detach()
+    return float(loss.detach()), policy
 
 
 def _at_zero(trainer: "DPOTrainer", batch: dict[str, Any], outputs: Any, policy: "torch.Tensor") -> float:

@@ -100,7 +100,7 @@ def test_every_loss_of_trl_is_at_zero_what_the_formulas_say(build):
 
 def test_weights_are_the_same_with_and_without_the_check(pairs, tiny_model, tmp_path, monkeypatch):
     checked = train_dpo(pairs, QUICK, base=tiny_model, folder=tmp_path / "with")
-    monkeypatch.setattr(training, "check_first_step", lambda trainer, settings: None)
+    monkeypatch.setattr(training, "check_first_step", lambda trainer, settings, **_: None)
     assert train_dpo(pairs, QUICK, base=tiny_model, folder=tmp_path / "without").sha256 == checked.sha256
 
 
