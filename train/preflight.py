@@ -87,7 +87,8 @@ class Preflight:
             Problems: the data can't be trained on as it is.
         """
         if self.problems:
-            raise Problems("the training data is not ready", self.problems)
+            allowed = "what is meant so can be allowed by train.preflight.fail_above"
+            raise Problems(f"the training data is not ready ({allowed})", self.problems)
         return self
 
 

@@ -12,8 +12,16 @@ from ...collect.pair import PreferencePair
 from ..likelihood import PairScore
 from ..preference import half_point, longer, normalised, reward_margins
 from ..report import LeftOut
-from ..statistics import Plan, estimate_share
-from .crossed import chance, cross, mean_over_seeds, more_pairs, more_seeds, share_over_seeds
+from ..statistics import (
+    Plan,
+    chance,
+    cross,
+    estimate_share,
+    mean_over_seeds,
+    more_pairs,
+    more_seeds,
+    share_over_seeds,
+)
 from .result import FORMAT, On, PairTest, Rule, SeedResult, SettingResult, Sweep, shown_better
 
 PACKAGES = ("prefloop", "torch", "transformers", "peft", "trl", "scipy")

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from prefloop.evaluate.statistics import Plan
-from prefloop.evaluate.sweeps.crossed import (
+from prefloop.evaluate.statistics import (
+    Plan,
     chance,
     cross,
     mean_over_seeds,

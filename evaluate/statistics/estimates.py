@@ -1,8 +1,8 @@
-"""Intervals and tests for comparing two models on the same material.
+"""What a report prints: shares, means and differences with intervals by Wilson or the bootstrap, and a verdict.
 
 Pairs about one prompt stand or fall together, so whatever is resampled or squared here goes by cluster: the prompt.
-Sources: Wilson 1927 (JASA 22, 209-212); McNemar 1947 (Psychometrika 12, 153-157);
-Miller 2024, "Adding Error Bars to Evals" (arXiv 2411.00640), sections 2.2 (clusters), 4.2 (paired), 5 (power).
+Sources: Wilson 1927 (JASA 22, 209-212); Efron and Tibshirani 1993, chapter 13, for the percentile bootstrap; Miller
+2024, "Adding Error Bars to Evals" (arXiv 2411.00640), sections 2.2 (clusters), 4.2 (paired), 5 (power).
 """
 
 from collections import Counter
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist
 
-from ..collect.intervals import standard_error, wilson
-from .report import Comparison, Estimate, Verdict
-
-POWER = 0.8
-"""The share of repetitions in which a difference of the detectable size would show."""
+from ...collect.intervals import standard_error, wilson
+from ..report import Comparison, Estimate, Verdict
+from .mcnemar import mcnemar
+from .power import minimum_detectable_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +84,9 @@ def estimate_difference(
     return Estimate(0.0, -limit, limit, len(changes), f"nothing changed, Wilson's limit for {groups} {plan.unit}")
 
 
-def mcnemar(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Return the exact two-sided probability of a split this uneven among the pairs that changed (McNemar 1947).
-
-    It takes pairs as independent, so with several pairs a prompt it is a little too small.
-    """
-    from scipy.stats import binomtest
-
-    gained = sum(a > b for a, b in zip(ours, theirs, strict=True))
-    lost = sum(a < b for a, b in zip(ours, theirs, strict=True))
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
-
-
 def detectable(error: float, plan: Plan) -> float:
-    """Return the smallest true difference that shows with `POWER` at this standard error (Miller 2024, section 5)."""
-    return (plan.z + NormalDist().inv_cdf(POWER)) * error
+    """Return the smallest true difference that shows with `POWER` at this standard error (Miller 2024, eq. 10)."""
+    return minimum_detectable_effect(1, error**2, alpha=1 - plan.confidence)
 
 
 def compare(base: Sequence[float], tuned: Sequence[float], clusters: Sequence[str], plan: Plan) -> Comparison:

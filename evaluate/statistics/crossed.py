@@ -16,11 +16,12 @@ arXiv 2411.00640, sections 2.2 and 4.2), to whose formula this comes down with o
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
-from statistics import NormalDist
 
 from ...collect.intervals import wilson
 from ..report import Estimate
-from ..statistics import POWER, Plan
+from .estimates import Plan
+from .means import Difference
+from .power import minimum_detectable_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,33 @@ def mean_over_seeds(table: Sequence[Sequence[float]], clusters: Sequence[str], p
     return Estimate(found.mean, found.mean - half, found.mean + half, found.pairs, f"Student on {_how(found, plan)}")
 
 
+def difference_over_seeds(
+    table: Sequence[Sequence[float]], clusters: Sequence[str] | None = None, *, confidence: float = 0.95
+) -> Difference:
+    """Return the mean of `table` (seeds, items), each row one seed's paired differences, for other seeds and items.
+
+    Where both models were trained with seeds, row k holds the difference of their k-th ones. With one seed the interval
+    is that of this very training: what another would have changed is in nobody's numbers.
+
+    Raises:
+        ValueError: no seeds, fewer than two items or clusters, rows of unequal length, or not one cluster an item.
+    """
+    widths = {len(row) for row in table}
+    of = [str(item) for item in range(max(widths, default=0))] if clusters is None else clusters
+    if widths != {len(of)} or len(set(of)) < 2:
+        raise ValueError(
+            f"a row a seed with at least two items or clusters is needed, all on the same items: got rows of "
+            f"{sorted(widths)} and {len(set(of))} clusters for {len(of)} items"
+        )
+    found = cross(table, of)
+    plan = Plan(confidence=confidence)
+    interval, error = mean_over_seeds(table, of, plan), sqrt(found.variance)
+    return Difference(
+        found.mean, error, interval.low, interval.high, found.pairs, found.clusters, error, found.freedom, confidence,
+        chance(found), None,
+    )  # fmt: skip
+
+
 def chance(found: Crossed) -> float:
     """Return the two-sided probability of a mean this far from 0 by chance."""
     from scipy.stats import t
@@ -143,9 +171,7 @@ def more_seeds(found: Crossed, plan: Plan, comparisons: int) -> int | None:
 
 def _wanted(found: Crossed, plan: Plan, comparisons: int) -> float:
     """Return the variance at which the difference seen would show."""
-    normal = NormalDist()
-    reach = normal.inv_cdf(1 - (1 - plan.confidence) / (2 * comparisons)) + normal.inv_cdf(POWER)
-    return (found.mean / reach) ** 2
+    return (found.mean / minimum_detectable_effect(1, 1.0, alpha=(1 - plan.confidence) / comparisons)) ** 2
 
 
 def _how(found: Crossed, plan: Plan) -> str:
