@@ -295,7 +295,7 @@ def plain(pairs, base, tokenizer, quantization, checkpointing, batch, folder):
 
 def know_reference(trainer, batch: int) -> None:
     """Let prefloop compute its reference, as it does once before it trains."""
-    from prefloop.train.reference import cache_reference
+    from prefloop.train.speed.reference import cache_reference
 
     cache_reference(trainer, batch, lambda done, total: None)
 

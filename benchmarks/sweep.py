@@ -18,10 +18,10 @@ from prefloop.collect.files import write_rows
 from prefloop.loop import run_sweep
 from prefloop.models import SMALL_MODEL, ModelFolder, resolve_model
 from prefloop.recipe import load_recipe, recipe_run
-from prefloop.train.held_out import DRAW, hold_out
 from prefloop.train.rows import conversation_row
 from prefloop.train.surroundings import quiet_libraries
 from prefloop.train.sweep import SweepSettings
+from prefloop.train.watching.held_out import DRAW, hold_out
 
 DEMO = Path(str(files("prefloop") / "recipes/demo"))
 SWEEP = SweepSettings(over={"train.beta": (0.05, 0.1, 0.2, 0.5)}, seeds=2, held_out=0.2)

@@ -102,11 +102,11 @@ def ours(pairs, folder: Path, *, exact: bool = False) -> dict:
     import torch
     from prefloop.models import SMALL_MODEL, load_tokenizer, resolve_model
     from prefloop.runs import silent
+    from prefloop.train.checks.preflight import preflight
     from prefloop.train.policy import load_policy
-    from prefloop.train.preflight import preflight
-    from prefloop.train.reference import cache_reference, reference_weights
     from prefloop.train.rows import in_training_order
-    from prefloop.train.shortcuts import compile_layers
+    from prefloop.train.speed.reference import cache_reference, reference_weights
+    from prefloop.train.speed.shortcuts import compile_layers
     from prefloop.train.trainer import build_trainer
 
     base, chosen = resolve_model(SMALL_MODEL), settings()

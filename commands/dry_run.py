@@ -8,7 +8,7 @@ from ..console import facts, result, result_json, result_pieces, say
 if TYPE_CHECKING:
     from ..recipe import Recipe
     from ..runs import Run
-    from ..train.preview import Preview, Token
+    from ..train.checks.preview import Preview, Token
 
 STYLES = {"read": "dim", "cut": "red strike"}
 BOUNDARY = ("", "underline")

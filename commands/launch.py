@@ -31,7 +31,7 @@ def launch(kind: Annotated[Kind, typer.Argument(help="Which file.", show_default
 
     The recipe stays as it is: batch_size counts the pairs a step of all processes together.
     """
-    from ..train.launching import launch_file
+    from ..train.scale.launching import launch_file
 
     file = launch_file(kind.value)
     typer.echo(file.read_text(encoding="utf-8"), nl=False)

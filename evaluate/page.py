@@ -6,8 +6,8 @@ from typing import Any
 
 from ..pages import style
 from ..runs import Cost, write_text
-from ..train.alarms import Alarm
-from ..train.stopping import Stopping
+from ..train.watching.alarms import Alarm
+from ..train.watching.stopping import Stopping
 from .curves import training_curves
 from .plots import accuracy_plot, check_plot, comparisons, lengths_plot, margins_plot, slices_plot
 from .report import Estimate, Report

@@ -95,7 +95,7 @@ def _sealed_without_pair(run: Run) -> "list[LeftOut]":
 
 def _write_page(path: Path, run: Run, report: "Report") -> Path:
     from ..evaluate.page import write_page
-    from ..train.alarms import read_alarms
+    from ..train.watching.alarms import read_alarms
 
     return write_page(
         path,

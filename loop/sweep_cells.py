@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ..evaluate.likelihood import PairScore
-    from ..train.sharing import SharedBase
+    from ..train.scale.sharing import SharedBase
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ def _worker(job: Job, device: str, news: Any) -> None:
 
 def _work(job: Job, advance: Any) -> None:
     """Do every cell that nobody else does."""
-    from ..train.sharing import SharedBase
+    from ..train.scale.sharing import SharedBase
 
     shared = SharedBase(job.base)
     for cell in job.cells:

@@ -11,8 +11,8 @@ from ..collect.item import content_hash
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, write_json
-from ..train.held_out import DRAW, hold_out
 from ..train.sweep import Cell, Changes, SweepSettings, cells, read_over, swept_settings
+from ..train.watching.held_out import DRAW, hold_out
 from .decontaminating import training_pairs, training_ties
 from .folder import base_model, collected_file
 from .sweep_cells import Job, base_scores, gpus, pairs_hash, read_by, read_scores, run_cells
@@ -195,7 +195,7 @@ def _trained(cell: Cell, record: dict[str, Any]) -> "TrainedCell":
 def _result(job: Job, recipe: Recipe, name: str, on: "On", openings: int, left_out: "tuple[LeftOut, ...]") -> "Sweep":
     from ..evaluate.statistics import Plan
     from ..evaluate.sweeps.measure import Measured, measure_sweep
-    from ..train.sharing import SharedBase
+    from ..train.scale.sharing import SharedBase
 
     records = [(cell, job.done(cell)) for cell in job.cells]
     failed = {cell.name: read_json(job.failed(cell))["why"] for cell, record in records if not record}

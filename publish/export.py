@@ -22,8 +22,8 @@ from ..errors import UserError
 from ..models import ModelFolder, load_tokenizer
 from ..runs import Progress, read_json, silent, write_json, write_text
 from ..train import Adapter
-from ..train.deltas import Delta
-from ..train.merge import (
+from ..train.export.deltas import Delta
+from ..train.export.merge import (
     Merge,
     building,
     merge_record,
@@ -33,7 +33,7 @@ from ..train.merge import (
     require_space,
     weights_size,
 )
-from ..train.reloading import reload
+from ..train.export.reloading import reload
 from .gguf import (
     BYTES_A_WEIGHT,
     LARGEST_ERROR,

@@ -17,7 +17,7 @@ from ..evaluate import write_report_json
 from ..runs import read_json, write_json, write_text
 from ..train import merge_adapter
 from ..train.adapter import RECORD, adapter_sha256, weight_files
-from ..train.merge import RECORD as MERGE_RECORD
+from ..train.export.merge import RECORD as MERGE_RECORD
 from ..train.rows import data_sha256
 from .card import render_card
 from .evidence import Evidence

@@ -1,14 +1,14 @@
 """Preference pairs in, an adapter out. Knows TRL, PEFT and torch."""
 
 from .adapter import Adapter, read_adapter
-from .disagreement import measured
+from .checks.preflight import Preflight, preflight
 from .dpo import train_dpo
 from .dry_run import DryRun, dry_run
-from .merge import merge_adapter
-from .preflight import Preflight, preflight
+from .export.merge import merge_adapter
+from .scale.world import World, join_world, one_voice
 from .settings import TrainSettings
 from .template import load_training_tokenizer
-from .world import World, join_world, one_voice
+from .votes.disagreement import measured
 
 __all__ = [
     "Adapter",

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ..errors import UserError
 from ..runs import read_json, write_json
 from .settings import TrainSettings
-from .stopping import Stopping
+from .watching.stopping import Stopping
 
 RECORD = "prefloop.json"
 WEIGHTS = ("adapter_config.json", "adapter_model.safetensors")

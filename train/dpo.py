@@ -26,32 +26,32 @@ from ..models import ModelFolder
 from ..runs import OnMetrics, Progress, silent, unheard, write_json
 from .adapter import Adapter, read_adapter, same_record
 from .checkpoints import cut_metrics, last_whole, step_of
-from .checks import keep_first_step, keep_moved
+from .checks.first_step import check_first_step
+from .checks.fit import check_fit
+from .checks.kept import keep_first_step, keep_moved
+from .checks.measure import tell_after_first_step
+from .checks.moved import checksums, look_what_moved
+from .checks.preflight import Preflight, preflight
 from .continuing import base_adapter_sha256, forget_reference
-from .first_step import check_first_step
-from .fit import check_fit
-from .held_out import Split, split
-from .held_out_scores import HeldOutScores
-from .interruptions import Stop, stepping, stop_between_steps, stoppable
 from .job import Job
-from .measure import tell_after_first_step
-from .mishaps import mishaps_told, refuse_no_numbers, require_space
-from .moved import checksums, look_what_moved
 from .policy import LoadPolicy, load_policy
-from .preflight import Preflight, preflight
 from .result import Trained, save_result
 from .rows import data_sha256, in_training_order, manifest
+from .scale.interruptions import Stop, stepping, stop_between_steps, stoppable
+from .scale.mishaps import mishaps_told, refuse_no_numbers, require_space
+from .scale.sharding import refuse_other_sharding, whole_weights
+from .scale.world import join_world, refuse_lone_process_with_many_gpus, tell_repeated
 from .settings import TrainSettings
 from .sft import Demonstration, demonstrations_sha256, read_demonstrations
-from .sharding import refuse_other_sharding, whole_weights
-from .shortcuts import compile_layers
-from .stopping import best_folder, restore_weights, stopping
+from .speed.shortcuts import compile_layers
 from .surroundings import quiet_libraries, refuse_missing_packages, trackers
 from .template import load_training_tokenizer, template_sha256
-from .votes import refuse_unread
+from .votes.vote_settings import refuse_unread
 from .warm_start import warm_start
-from .watching import TRAIN_PASSES, Watching, watch
-from .world import join_world, refuse_lone_process_with_many_gpus, tell_repeated
+from .watching.callback import TRAIN_PASSES, Watching, watch
+from .watching.held_out import Split, split
+from .watching.held_out_scores import HeldOutScores
+from .watching.stopping import best_folder, restore_weights, stopping
 
 if TYPE_CHECKING:
     from trl import DPOTrainer
@@ -77,11 +77,11 @@ def train_dpo(
     The same pairs, settings and base give the same weights on the same machine, in whatever order the pairs come and
     however often the process was killed in between. With `resume`, a finished adapter of the same training is returned
     as it is, and an unfinished one goes on from its last whole checkpoint; without, all of it starts anew. Several
-    processes train as one (`train/world.py`).
+    processes train as one (`train/scale/world.py`).
 
     Some pairs are held out (`settings.held_out`): they tell how the training goes, and are never trained on.
     `on_metrics` is called with every row of metrics.jsonl; `load` brings the model, which trainings can share
-    (`train/sharing.py`).
+    (`train/scale/sharing.py`).
 
     Sealed pairs are refused: those that are marked so, and those whose prompt is in the sealed set (`sealed`, or that
     of the run that `folder` lies in) or near to it.
@@ -170,7 +170,7 @@ def _train(
     job: Job, checked: Preflight, parts: Split, start_from: Path | None, progress: Progress, stop: Stop
 ) -> Adapter:
     """Train by DPO, from the base or from what a supervised stage has left in `start_from`."""
-    from .reference import cache_reference, reference_weights
+    from .speed.reference import cache_reference, reference_weights
     from .trainer import build_trainer
 
     world, settings, folder = join_world(), job.settings, job.folder

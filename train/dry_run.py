@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
 from ..models import ModelFolder
-from .fit import Fit, check_fit
-from .held_out import split
-from .measure import Measured, measure_step
-from .preflight import Preflight, preflight
-from .preview import Preview, preview
+from .checks.fit import Fit, check_fit
+from .checks.measure import Measured, measure_step
+from .checks.preflight import Preflight, preflight
+from .checks.preview import Preview, preview
 from .rows import in_training_order
 from .settings import TrainSettings
+from .watching.held_out import split
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

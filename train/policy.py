@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LoadPolicy = Callable[[ModelFolder, TrainSettings, int], "PreTrainedModel"]
-"""`load_policy`, or what stands for it where trainings share a base (`train/sharing.py`)."""
+"""`load_policy`, or what stands for it where trainings share a base (`train/scale/sharing.py`)."""
 EAGER_UP_TO = 512
 """Tokens a sequence up to which plain attention beats the fused one on a CPU; its memory grows with the square."""
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs import read_lines
 from .adapter import Adapter, adapter_sha256, write_record
-from .checks import keep_read_back
+from .checks.kept import keep_read_back
+from .checks.read_back import read_back
 from .job import Job
-from .read_back import read_back
 from .saving import write_weights
-from .stopping import Stopping
-from .watching import SPEED
+from .watching.callback import SPEED
+from .watching.stopping import Stopping
 
 if TYPE_CHECKING:
     from trl import DPOTrainer

@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import BaseModel, Field, model_validator
 
 from ..models import SMALL_MODEL
-from .findings import PreflightSettings
-from .held_out import HeldOutSettings
+from .checks.findings import PreflightSettings
 from .sft import SftSettings
-from .votes import SMOOTHED, VoteSettings, vote_problem
+from .votes.vote_settings import SMOOTHED, VoteSettings, vote_problem
+from .watching.held_out import HeldOutSettings
 
 Loss = Literal[
     "sigmoid",

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from ..collect import PreferencePair
 from ..models import ModelFolder
 from .checkpoints import KEPT
-from .completion_head import has_plain_head, score_responses_only
 from .continuing import continued
-from .objective import vote_trainer
 from .policy import LoadPolicy, load_policy, lora_config, no_reference, without_wrapping
 from .rows import tokenise, training_row
+from .scale.sharding import allow_fsdp_on_cpus, ready_to_shard
+from .scale.world import join_world, share_of
 from .settings import TrainSettings
-from .sharding import allow_fsdp_on_cpus, ready_to_shard
-from .shortcuts import share_prompts
-from .votes import reads_votes
-from .world import join_world, share_of
+from .speed.completion_head import has_plain_head, score_responses_only
+from .speed.shortcuts import share_prompts
+from .votes.objective import vote_trainer
+from .votes.vote_settings import reads_votes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -20,17 +20,17 @@ from ..errors import Problems, UserError
 from ..runs import Progress, append_line, read_json, write_json
 from .adapter import adapter_sha256
 from .checkpoints import cut_metrics, last_whole, mark_whole, step_of
-from .held_out import Split
-from .interruptions import Stop, stepping, stop_between_steps
 from .job import Job
-from .mishaps import require_space
 from .rows import tokenise
 from .saving import write_weights
+from .scale.interruptions import Stop, stepping, stop_between_steps
+from .scale.mishaps import require_space
+from .scale.sharding import whole_weights
+from .scale.world import join_world
 from .settings import TrainSettings
 from .sft import Demonstration, SftSettings, chosen_answers, demonstrations_sha256
-from .sharding import whole_weights
-from .watching import TRAIN_PASSES
-from .world import join_world
+from .watching.callback import TRAIN_PASSES
+from .watching.held_out import Split
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

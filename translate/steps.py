@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from ..train import TrainSettings
 from ..train.settings import LENGTH_NORMALISED, Loss, Optimizer, Scheduler, Tracker
-from ..train.votes import LOSSES as LIKELIHOODS
+from ..train.votes.vote_settings import LOSSES as LIKELIHOODS
 from .keys import DEAD, KNOWN, LOST, OF_ADAPTERS, OURS, RENAMED
 from .notes import Fate, Work, shown
 

@@ -61,5 +61,5 @@ def make_pairs():
 def own_reference_store(tmp_path_factory, monkeypatch):
     """No test finds what another has computed."""
     folder = tmp_path_factory.mktemp("store")
-    monkeypatch.setattr("prefloop.train.reference_store.home", lambda: folder)
+    monkeypatch.setattr("prefloop.train.speed.reference_store.home", lambda: folder)
     return folder

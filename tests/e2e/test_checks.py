@@ -7,10 +7,10 @@ import torch
 from prefloop.errors import UserError
 from prefloop.models import load_tokenizer
 from prefloop.train import TrainSettings, train_dpo
-from prefloop.train.moved import Moved, checksums, look_what_moved
-from prefloop.train.read_back import read_back
-from prefloop.train.reference import cache_reference
+from prefloop.train.checks.moved import Moved, checksums, look_what_moved
+from prefloop.train.checks.read_back import read_back
 from prefloop.train.saving import write_weights
+from prefloop.train.speed.reference import cache_reference
 from prefloop.train.trainer import build_trainer
 
 pytestmark = [

@@ -25,9 +25,9 @@ from prefloop.publish.export import read_export
 from prefloop.publish.gguf import convert, find_converter
 from prefloop.recipe import check_recipe, recipe_run
 from prefloop.train import TrainSettings, merge_adapter, train_dpo
-from prefloop.train.deltas import distance, token_logps
-from prefloop.train.merge import building, weights_size
-from prefloop.train.reloading import expect, reload
+from prefloop.train.export.deltas import distance, token_logps
+from prefloop.train.export.merge import building, weights_size
+from prefloop.train.export.reloading import expect, reload
 from prefloop.train.rows import tokenise
 
 pytestmark = [

@@ -8,9 +8,9 @@ from prefloop.errors import UserError
 from prefloop.models import load_tokenizer
 from prefloop.train import TrainSettings, train_dpo
 from prefloop.train import dpo as training
-from prefloop.train.first_step import AT_ZERO, check_first_step, expected_loss
-from prefloop.train.reference import cache_reference
+from prefloop.train.checks.first_step import AT_ZERO, check_first_step, expected_loss
 from prefloop.train.settings import Loss
+from prefloop.train.speed.reference import cache_reference
 from prefloop.train.trainer import build_trainer
 
 pytestmark = [
@@ -166,7 +166,7 @@ def test_a_model_that_speaks_no_numbers_is_told(build):
 
 
 def test_a_run_ends_before_its_first_step_and_leaves_no_adapter(pairs, tiny_model, tmp_path, monkeypatch):
-    from prefloop.train import reference
+    from prefloop.train.speed import reference
 
     def stale(trainer, batch_size, progress, *rest, **named):
         cache_reference(trainer, batch_size, progress, *rest, **named)

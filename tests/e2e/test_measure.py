@@ -7,8 +7,8 @@ import pytest
 import torch
 from prefloop.errors import UserError
 from prefloop.train import TrainSettings
-from prefloop.train.estimate import footprint, memory
-from prefloop.train.fit import check_fit
+from prefloop.train.checks.estimate import footprint, memory
+from prefloop.train.checks.fit import check_fit
 
 pytestmark = [
     # peft 0.21 and trl 1.16 still ask transformers 5.23 for names that it will drop in version 6.
@@ -24,7 +24,7 @@ from pathlib import Path
 from prefloop.collect import read_pairs
 from prefloop.models import load_tokenizer, resolve_model
 from prefloop.train import TrainSettings
-from prefloop.train.measure import measure_step
+from prefloop.train.checks.measure import measure_step
 base, pairs = resolve_model(sys.argv[1]), read_pairs(Path(sys.argv[2]))
 settings = TrainSettings.model_validate_json(sys.argv[3])
 found = measure_step(pairs, settings, base=base, tokenizer=load_tokenizer(base.path), longest=int(sys.argv[4]))

@@ -14,10 +14,10 @@ from prefloop.errors import Problems, UserError
 from prefloop.models import load_model, load_tokenizer, resolve_model
 from prefloop.train import TrainSettings, read_adapter, train_dpo
 from prefloop.train.continuing import base_adapter_sha256, continued
-from prefloop.train.reference import cache_reference
 from prefloop.train.rows import tokenise
 from prefloop.train.settings import Loss
 from prefloop.train.sft import Demonstration, SftSettings
+from prefloop.train.speed.reference import cache_reference
 from prefloop.train.trainer import build_trainer
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
@@ -94,8 +94,8 @@ def test_all_that_is_trained_moves_and_nothing_else(kind, trainer_of):
 def test_the_fast_head_trains_the_vocabulary_as_trl_does(trainer_of):
     """Contract with TRL 1.16, where all weights are trained: the head's own gradient."""
     from prefloop.train import trainer as ours
-    from prefloop.train.completion_head import score_responses_only
-    from prefloop.train.side_by_side import Lanes
+    from prefloop.train.speed.completion_head import score_responses_only
+    from prefloop.train.speed.side_by_side import Lanes
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours, "score_responses_only", lambda model, **_: None)

@@ -7,7 +7,7 @@ import pytest
 from prefloop.models import load_tokenizer
 from prefloop.runs import silent
 from prefloop.train import TrainSettings, train_dpo
-from prefloop.train.reference import cache_reference, reference_weights
+from prefloop.train.speed.reference import cache_reference, reference_weights
 from prefloop.train.trainer import build_trainer
 
 pytestmark = [

@@ -16,8 +16,8 @@ from prefloop.collect import read_pairs, write_rows
 from prefloop.errors import UserError
 from prefloop.loop import adopt_votes, train_adapter
 from prefloop.recipe import load_recipe, recipe_run
-from prefloop.train.held_out import split
-from prefloop.train.launching import launch_file
+from prefloop.train.scale.launching import launch_file
+from prefloop.train.watching.held_out import split
 from safetensors.torch import load_file
 
 pytestmark = [

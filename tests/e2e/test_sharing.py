@@ -4,7 +4,7 @@ import pytest
 import torch
 from prefloop.models import load_model
 from prefloop.train import TrainSettings, train_dpo
-from prefloop.train.sharing import SharedBase
+from prefloop.train.scale.sharing import SharedBase
 
 pytestmark = [
     # peft 0.21 and trl 1.16 still ask transformers 5.23 for names that it will drop in version 6.

@@ -5,7 +5,7 @@ import json
 import pytest
 from prefloop.models import load_tokenizer, resolve_model
 from prefloop.train import TrainSettings, train_dpo
-from prefloop.train.shortcuts import PAYS_FROM, compile_layers
+from prefloop.train.speed.shortcuts import PAYS_FROM, compile_layers
 from prefloop.train.trainer import build_trainer
 
 pytestmark = [

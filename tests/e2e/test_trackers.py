@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from prefloop.train import TrainSettings, train_dpo
-from prefloop.train.held_out import HeldOutSettings
+from prefloop.train.watching.held_out import HeldOutSettings
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*will be removed in v6:FutureWarning"),

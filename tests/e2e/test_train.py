@@ -16,7 +16,7 @@ from prefloop.errors import Problems, UserError
 from prefloop.models import load_model, load_tokenizer
 from prefloop.train import TrainSettings, merge_adapter, preflight, read_adapter, train_dpo
 from prefloop.train.rows import in_training_order, tokenise
-from prefloop.train.watching import SPEED
+from prefloop.train.watching.callback import SPEED
 from safetensors.torch import load_file
 
 pytestmark = [
@@ -101,7 +101,7 @@ def test_the_folder_holds_everything_and_nothing_else(quick_adapter, tiny_model,
 
 
 def test_only_the_adapter_moves_and_all_of_it(tiny_model, module_pairs, tmp_path):
-    from prefloop.train.reference import cache_reference
+    from prefloop.train.speed.reference import cache_reference
     from prefloop.train.trainer import build_trainer
 
     before = hashlib.sha256((tiny_model.path / "model.safetensors").read_bytes()).hexdigest()
@@ -283,9 +283,9 @@ def test_a_merged_model_says_what_base_and_adapter_say(quick_adapter, tiny_model
 def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path, share_prompts):
     """Contract with TRL 1.16: same fields, same numbers, same gradient, with and without prompt and padding."""
     from prefloop.train import trainer as ours
-    from prefloop.train.completion_head import has_plain_head, score_responses_only
-    from prefloop.train.first_step import TOKENS
-    from prefloop.train.side_by_side import Lanes
+    from prefloop.train.checks.first_step import TOKENS
+    from prefloop.train.speed.completion_head import has_plain_head, score_responses_only
+    from prefloop.train.speed.side_by_side import Lanes
 
     arguments = {"base": tiny_model, "tokenizer": load_tokenizer(tiny_model.path), "longest": 100}
     with pytest.MonkeyPatch.context() as patch:
@@ -331,7 +331,7 @@ def test_the_fast_head_says_what_trl_says(tiny_model, module_pairs, tmp_path, sh
 
 
 def test_the_cached_reference_is_what_trl_computes_each_step(tiny_model, module_pairs, tmp_path):
-    from prefloop.train.reference import cache_reference
+    from prefloop.train.speed.reference import cache_reference
     from prefloop.train.trainer import build_trainer
 
     trainer = build_trainer(

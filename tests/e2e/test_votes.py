@@ -14,10 +14,10 @@ from prefloop.collect import write_rows
 from prefloop.errors import UserError
 from prefloop.models import load_tokenizer
 from prefloop.train import TrainSettings, read_adapter, train_dpo
-from prefloop.train.objective import vote_trainer
-from prefloop.train.reference import cache_reference
+from prefloop.train.speed.reference import cache_reference
 from prefloop.train.trainer import build_trainer
-from prefloop.train.votes import TARGET, TIED, WEIGHT
+from prefloop.train.votes.objective import vote_trainer
+from prefloop.train.votes.vote_settings import TARGET, TIED, WEIGHT
 from torch.nn.functional import logsigmoid
 
 pytestmark = [

@@ -9,9 +9,9 @@ from prefloop.collect import Message, PreferencePair
 from prefloop.errors import UserError
 from prefloop.models import load_model, load_tokenizer
 from prefloop.train import TrainSettings, read_adapter, train_dpo
-from prefloop.train.held_out import HeldOutSettings
 from prefloop.train.rows import tokenise
-from prefloop.train.watching import SPEED
+from prefloop.train.watching.callback import SPEED
+from prefloop.train.watching.held_out import HeldOutSettings
 from safetensors.torch import load_file
 
 pytestmark = [

@@ -2,7 +2,7 @@
 
 import math
 
-from prefloop.train.alarms import alarm_history, alarms
+from prefloop.train.watching.alarms import alarm_history, alarms
 
 GOOD = {
     "loss": 0.6,

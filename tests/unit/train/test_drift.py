@@ -5,7 +5,7 @@ import json
 
 import pytest
 from prefloop.train import TrainSettings
-from prefloop.train.drift import check_tokenizer
+from prefloop.train.checks.drift import check_tokenizer
 
 
 @pytest.fixture

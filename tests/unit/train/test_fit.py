@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.train import TrainSettings
-from prefloop.train.estimate import GIB, Footprint, memory
-from prefloop.train.fit import Fit, fits, suggest
-from prefloop.train.measure import Measured, duration
+from prefloop.train.checks.estimate import GIB, Footprint, memory
+from prefloop.train.checks.fit import Fit, fits, suggest
+from prefloop.train.checks.measure import Measured, duration
 
 
 def shape(**changed):

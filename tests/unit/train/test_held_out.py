@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from prefloop.collect import Message, PreferencePair
 from prefloop.errors import UserError
-from prefloop.train.held_out import HeldOutSettings, Split, hold_out, split
+from prefloop.train.watching.held_out import HeldOutSettings, Split, hold_out, split
 from pydantic import ValidationError
 
 

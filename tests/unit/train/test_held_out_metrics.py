@@ -3,7 +3,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefloop.train.held_out_metrics import Scored, held_out_metrics
+from prefloop.train.watching.held_out_metrics import Scored, held_out_metrics
 
 
 def scored(chosen, rejected, *, tokens=(10, 10), cluster=None, clipped=0.0):

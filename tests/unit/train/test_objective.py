@@ -5,8 +5,8 @@ import random
 import pytest
 import torch
 from prefloop.train import TrainSettings
-from prefloop.train.objective import vote_loss
-from prefloop.train.votes import TARGET, TIED, WEIGHT
+from prefloop.train.votes.objective import vote_loss
+from prefloop.train.votes.vote_settings import TARGET, TIED, WEIGHT
 
 FEATURES, PAIRS, VOTES = 12, 150, 3
 CROWDS = range(8)

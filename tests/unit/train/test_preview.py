@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from prefloop.collect import Message
 from prefloop.train import TrainSettings
-from prefloop.train.preview import preview
+from prefloop.train.checks.preview import preview
 
 
 def text(tokens):

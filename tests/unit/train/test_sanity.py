@@ -2,7 +2,7 @@
 
 import pytest
 from prefloop.train import TrainSettings
-from prefloop.train.sanity import odd_settings, optimiser_steps
+from prefloop.train.checks.sanity import odd_settings, optimiser_steps
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from prefloop.train.shared_prompt import _predicting, _rows, _Sequence, _sequences, attention_bias
+from prefloop.train.speed.shared_prompt import _predicting, _rows, _Sequence, _sequences, attention_bias
 
 
 def test_an_answer_sees_its_prompt_and_itself_and_not_the_other_answer():

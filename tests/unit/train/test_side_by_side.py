@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import torch
-from prefloop.train.side_by_side import Lanes
+from prefloop.train.speed.side_by_side import Lanes
 
 
 def passes(weight, seen=None):

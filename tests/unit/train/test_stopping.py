@@ -1,7 +1,7 @@
 import pytest
 from prefloop.train.settings import TrainSettings
-from prefloop.train.stopping import best_folder, best_of, forget_weights, is_over, measurements, stopping
-from prefloop.train.watching import every_steps
+from prefloop.train.watching.callback import every_steps
+from prefloop.train.watching.stopping import best_folder, best_of, forget_weights, is_over, measurements, stopping
 
 
 def at(*accuracies):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from prefloop.train.ties import davidson, rao_kupper
+from prefloop.train.votes.ties import davidson, rao_kupper
 
 MARGINS = torch.linspace(-30, 30, 121, dtype=torch.float64)
 SHARES = (0.01, 0.3, 0.5, 0.9)

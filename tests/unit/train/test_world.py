@@ -13,11 +13,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from prefloop.errors import Interrupted, UserError
 from prefloop.train import TrainSettings, World, join_world
-from prefloop.train.interruptions import Stop
-from prefloop.train.launching import FOLDER, launch_file
-from prefloop.train.mishaps import mishaps_told, require_space
-from prefloop.train.sharding import refuse_unfit_sharding
-from prefloop.train.world import repeated_pairs, share_of
+from prefloop.train.scale.interruptions import Stop
+from prefloop.train.scale.launching import FOLDER, launch_file
+from prefloop.train.scale.mishaps import mishaps_told, require_space
+from prefloop.train.scale.sharding import refuse_unfit_sharding
+from prefloop.train.scale.world import repeated_pairs, share_of
 
 SETTINGS = TrainSettings(batch_size=8)
 

@@ -1,0 +1,1 @@
+"""What is looked at before a training costs anything, before its first step, and after its last."""

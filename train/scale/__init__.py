@@ -1,0 +1,1 @@
+"""Several processes as one training, and what can befall them."""

@@ -1,0 +1,1 @@
+"""How much each vote weighs in the loss, and what a tie says."""

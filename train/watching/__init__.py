@@ -1,0 +1,1 @@
+"""How a training goes: held-out pairs, metrics, alarms, and when to stop."""
