@@ -1,7 +1,7 @@
 from prefloop.evaluate.curves import training_curves
 from prefloop.evaluate.page import render_page
-from prefloop.train.alarms import Alarm
-from prefloop.train.stopping import stopping
+from prefloop.train.watching.alarms import Alarm
+from prefloop.train.watching.stopping import stopping
 
 
 def rows(count, *, every=None):
