@@ -1,4 +1,5 @@
 import itertools
+import signal
 
 import pytest
 from prefloop.collect import Message, PreferencePair
@@ -38,6 +39,13 @@ def tiny_model(small_model, tmp_path_factory) -> ModelFolder:
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return resolve_model(str(folder))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c():
+    """Children started under a shell's background job would ignore Ctrl-C, as this process does."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 TOWNS = ("Oslo", "Lima", "Bergen", "Quito", "Turin", "Perth", "Delft", "Kyoto", "Porto", "Tunis", "Malmö", "Izmir")
