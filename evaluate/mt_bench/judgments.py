@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from .lines import read_rows
-from .prompts import Turn
-from .questions import QuestionId
+from .questions import QuestionId, Turn
 from .verdicts import PairVerdict, Winner, combine_two_games
 
 UNSCORED = -1
@@ -156,7 +155,7 @@ class _SingleRow(BaseModel):
     model: str
     judge: tuple[str, str]
     turn: Turn
-    score: float
+    score: float = Field(allow_inf_nan=False)
     judgment: str
     user_prompt: str = ""
 

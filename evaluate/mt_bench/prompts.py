@@ -12,10 +12,9 @@ from pydantic import BaseModel, Field
 from ...collect.item import content_hash
 from ...errors import Problems
 from .lines import read_rows
-from .questions import Answer, Question
+from .questions import Answer, Question, Turn
 
 Mode = Literal["single", "pair"]
-Turn = Literal[1, 2]
 
 NEEDS_REFERENCE = frozenset({"math", "reasoning", "coding", "arena-hard-200"})
 """Categories that are judged beside a reference answer."""
@@ -157,7 +156,11 @@ def fill_pair(
 
 
 def find_answers(prompt: JudgePrompt, user_prompt: str) -> dict[str, str] | None:
-    """Return what was put into the answer fields of a filled prompt, by field; None if the prompt is another."""
+    """Return what was put into the answer fields of a filled prompt, by field; None if the prompt is another.
+
+    The system prompt may stand before it, as FastChat sends it to judges that take none.
+    """
+    user_prompt = user_prompt.removeprefix(f"[Instruction]\n{prompt.system_prompt}\n\n")
     pattern, seen = "", set[str]()
     for literal, name, _, _ in Formatter().parse(prompt.prompt_template):
         pattern += re.escape(literal)
@@ -202,7 +205,7 @@ def _fill(
         raise ValueError(f"{prompt.name} is a {prompt.mode} prompt, and this is a {mode} question")
     shown = {"question": question.turns} if turn == 1 else {"question_": question.turns}
     shown |= {name: answer.turns for name, answer in answers.items()}
-    texts = {}
+    texts: dict[str, str] = {}
     for name, turns in shown.items():
         if len(turns) < turn:
             raise ValueError(f"question {question.id} has no turn {turn} in {name.rstrip('_')}")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -9,6 +10,7 @@ from ...errors import Problems
 from .lines import read_rows
 
 QuestionId = int | str
+Turn = Literal[1, 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,11 @@ class Question:
     id: QuestionId
     category: str
     turns: tuple[str, ...]
+
+    @property
+    def judged_turns(self) -> tuple[Turn, ...]:
+        """The turns that FastChat has judged: the second only of questions with exactly two."""
+        return (1, 2) if len(self.turns) == 2 else (1,)
 
 
 @dataclass(frozen=True, slots=True)

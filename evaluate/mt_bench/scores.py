@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...collect.intervals import standard_error, wilson
+from ..statistics import mean_with_error
 from .judgments import SingleJudgment
-from .prompts import Turn
-from .questions import Question, QuestionId
+from .questions import Question, Turn
+from .slices import find_slices
 from .verdicts import HIGHEST, LOWEST
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +28,6 @@ class MeanScore:
     """How many different ones are scored."""
     repeated: int
     """Judgments of the same answer by the same judge and prompt beyond the first; they count, as with FastChat."""
-    method: str
-    """How the interval was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +50,16 @@ def mean_score(judgments: Iterable[SingleJudgment]) -> MeanScore:
 
     The mean is FastChat's: over judgments, not over the means of the turns, which differs once a turn has more
     unscored judgments than the other. Both turns of a question stand or fall together, so the standard error is
-    clustered by question (Miller 2024, arXiv 2411.00640, section 2.2, times C/(C-1) for C questions) and the interval
-    is Student's with C-1 degrees of freedom, cut off at the ends of the scale. Where all ratings are equal their
-    spread says nothing, and the interval is Wilson's for a share of the scale seen in C trials.
+    clustered by question (Miller 2024, arXiv 2411.00640, eq. 4), and so is the interval (`mean_with_error`), cut off
+    at the ends of the scale. Where all ratings are equal it is Wilson's for a share of the scale.
     """
     judgments = list(judgments)
-    scores = [judgment.score for judgment in judgments if judgment.score is not None]
-    clusters = [str(judgment.question_id) for judgment in judgments if judgment.score is not None]
+    scored = [(judgment.score, str(judgment.question_id)) for judgment in judgments if judgment.score is not None]
+    scores, clusters = [score for score, _ in scored], [question for _, question in scored]
     questions = len(set(clusters))
-    value = sum(scores) / len(scores) if scores else None
-    error, low, high, method = _interval(scores, clusters) if questions > 1 else (None, None, None, "one question")
+    error, low, high = _error(scores, clusters) if questions > 1 else (None, None, None)
     return MeanScore(
-        value=value,
+        value=sum(scores) / len(scores) if scores else None,
         standard_error=error,
         low=low,
         high=high,
@@ -73,21 +67,18 @@ def mean_score(judgments: Iterable[SingleJudgment]) -> MeanScore:
         unscored=len(judgments) - len(scores),
         questions=questions,
         repeated=len(judgments) - len({_key(judgment) for judgment in judgments}),
-        method=method if scores else "nothing is scored",
     )
 
 
 def score_table(judgments: Sequence[SingleJudgment], questions: Sequence[Question]) -> tuple[ScoreRow, ...]:
     """Return the ratings by judge and model: overall, by turn, by category, by category and turn.
 
-    Models come best first. Lines that nothing could be in (a second turn of one-turn questions) are left away.
+    Models come best first.
 
     Raises:
-        ValueError: a judgment is about a question that isn't there.
+        ValueError: a judgment is about a question or a turn that isn't there.
     """
-    known = {question.id: question for question in questions}
-    if strangers := sorted({str(judgment.question_id) for judgment in judgments} - {str(each) for each in known}):
-        raise ValueError(f"judgments are about questions that aren't there: {', '.join(strangers[:10])}")
+    slices = find_slices(questions, [(judgment.question_id, judgment.turn) for judgment in judgments])
     rows = []
     for judge in sorted({judgment.judge for judgment in judgments}):
         theirs = [judgment for judgment in judgments if judgment.judge == judge]
@@ -95,53 +86,18 @@ def score_table(judgments: Sequence[SingleJudgment], questions: Sequence[Questio
             model: [each for each in theirs if each.model == model] for model in sorted({each.model for each in theirs})
         }
         for model in sorted(by_model, key=lambda name: -(mean_score(by_model[name]).value or 0.0)):
-            rows += _model_rows(judge, model, by_model[model], known)
+            for part in slices:
+                here = [each for each in by_model[model] if (each.question_id, each.turn) in part.turns]
+                missing = len(part.turns) - len({(each.question_id, each.turn) for each in here})
+                rows.append(ScoreRow(judge, model, part.turn, part.category, mean_score(here), missing))
     return tuple(rows)
 
 
-def slices(questions: Iterable[Question]) -> list[tuple[str | None, Turn | None]]:
-    """Return the lines of a table as (category, turn): all, turns, categories, categories by turn."""
-    questions = list(questions)
-    turns: tuple[Turn, ...] = (1, 2) if any(len(question.turns) > 1 for question in questions) else (1,)
-    categories = list(dict.fromkeys(question.category for question in questions))
-    return [
-        (None, None),
-        *((None, turn) for turn in turns),
-        *((category, None) for category in categories),
-        *((category, turn) for category in categories for turn in turns),
-    ]
-
-
-def _model_rows(
-    judge: str, model: str, judgments: Sequence[SingleJudgment], known: dict[QuestionId, Question]
-) -> list[ScoreRow]:
-    rows = []
-    for category, turn in slices(known.values()):
-        owed = {
-            (question.id, number)
-            for question in known.values()
-            for number in range(1, min(2, len(question.turns)) + 1)
-            if category in (None, question.category) and turn in (None, number)
-        }
-        here = [each for each in judgments if (each.question_id, each.turn) in owed]
-        missing = len(owed) - len({(each.question_id, each.turn) for each in here})
-        if owed:
-            rows.append(ScoreRow(judge, model, turn, category, mean_score(here), missing))
-    return rows
-
-
-def _interval(scores: Sequence[float], clusters: Sequence[str]) -> tuple[float, float, float, str]:
-    from scipy.stats import t
-
-    value, questions = sum(scores) / len(scores), len(set(clusters))
-    error = standard_error(scores, clusters)
+def _error(scores: Sequence[float], clusters: Sequence[str]) -> tuple[float, float, float]:
     bottom, top = min(LOWEST, *scores), max(HIGHEST, *scores)
-    if len(set(scores)) == 1:
-        low, high = wilson((value - bottom) / (top - bottom), questions, CONFIDENCE)
-        scale = top - bottom
-        return error, bottom + scale * low, bottom + scale * high, f"all equal: Wilson, {questions} questions"
-    half = float(t.ppf((1 + CONFIDENCE) / 2, questions - 1)) * error
-    return error, max(bottom, value - half), min(top, value + half), f"Student's t, {questions} questions"
+    found = mean_with_error([(score - bottom) / (top - bottom) for score in scores], clusters)
+    low, high = (bottom + (top - bottom) * min(1.0, max(0.0, end)) for end in (found.low, found.high))
+    return found.standard_error * (top - bottom), low, high
 
 
 def _key(judgment: SingleJudgment) -> tuple[object, ...]:
