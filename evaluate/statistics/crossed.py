@@ -137,7 +137,7 @@ def difference_over_seeds(
     interval, error = mean_over_seeds(table, of, plan), sqrt(found.variance)
     return Difference(
         found.mean, error, interval.low, interval.high, found.pairs, found.clusters, error, found.freedom, confidence,
-        chance(found), None,
+        chance(found), None, found.from_seeds / found.seeds,
     )  # fmt: skip
 
 

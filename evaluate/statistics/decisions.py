@@ -2,9 +2,9 @@
 
 "Not worse by more than the margin" holds where the whole two-sided interval lies above it, which at 95% is a one-sided
 test at 2.5% (Piaggio et al. 2012, JAMA 308, 2594-2604). Where several differences are looked at, "better" and "worse"
-are corrected by Holm's method (1979), because the more one looks, the more one finds. "Not worse" is not: a gate that
-wants it of all of them at once is passed by chance less often than by each alone (Berger 1982, Technometrics 24,
-295-300). Nor does it hold for picking those that passed: for that, lower the margin's chance by a higher confidence.
+are corrected by Holm's method (1979), because the more one looks, the more one finds. "Not worse" is not corrected:
+where all of them must hold, a loss beyond the margin gets past no more often than past one test alone (Berger 1982,
+Technometrics 24, 295-300). Whoever picks those that hold needs a higher confidence instead.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from typing import Literal
 
 from ...collect.intervals import holm
 from .means import Difference
-from .power import items_needed, variance_per_item
+from .power import minimum_detectable_effect
 
 Verdict = Literal["better", "worse", "not worse by more than the margin", "can't tell yet"]
 
@@ -108,12 +108,14 @@ def _outlook(decision: Decision) -> str:
         return f"If that is the true difference, about {_rounded(decision.more_items):,} more items would tell."
     if decision.difference.standard_error == inf:
         return "One item or cluster says nothing about chance."
+    if decision.difference.value:
+        return "If that is the true difference, no number of items alone would tell: more seeds would."
     return "If there is no difference, no number of items would show one."
 
 
 def _rounded(count: int) -> int:
     """Round up to two digits: nobody knows it better."""
-    step = 10 ** max(0, len(str(count)) - 2)
+    step = int(10 ** max(0, len(str(count)) - 2))
     return ceil(count / step) * step
 
 
@@ -131,17 +133,30 @@ def _wanted(found: Difference, margin: float | None, comparisons: int) -> Iterat
 
     Bonferroni's bound stands for Holm's correction.
     """
-    alpha, variance = 1 - found.confidence, variance_per_item(found)
-    if variance == inf:
+    alpha = 1 - found.confidence
+    if found.corrected_error == inf:
         return
-    if variance and found.value:
-        yield items_needed(found.value, variance, alpha=alpha / comparisons, freedom=found.freedom)
-    if margin is None or found.value <= -margin:
-        return
-    if variance:
-        yield items_needed(found.value + margin, variance, alpha=alpha, freedom=found.freedom)
-    elif (
-        not found.value
-    ):  # nothing changed: until Wilson's upper limit for the share that could, z² / (n + z²), is below
+    if found.corrected_error:
+        yield from _items(found.value, found, alpha / comparisons)
+        if margin is not None and found.value > -margin:
+            yield from _items(found.value + margin, found, alpha)
+    elif margin is not None and not found.value:
+        # Nothing changed: until Wilson's upper limit for the share that could, z² / (n + z²), is below the margin.
         z = NormalDist().inv_cdf((1 + found.confidence) / 2)
         yield ceil(z**2 * (1 - margin) / margin * found.n / found.clusters) + 1
+
+
+def _items(effect: float, found: Difference, alpha: float) -> Iterator[int]:
+    """Count the items that show `effect` (Miller 2024, eq. 9), if any number does: what seeds change stays."""
+    variance = found.n * (found.corrected_error**2 - found.seed_variance)
+    count, before = found.n, 0
+    for _ in range(10):
+        # Degrees of freedom grow with the items, and fewer are needed then; a few seeds' stay.
+        freedom = found.freedom if found.seed_variance else max(1.0, found.freedom * count / found.n)
+        room = (effect / minimum_detectable_effect(1, 1.0, alpha=alpha, freedom=freedom)) ** 2 - found.seed_variance
+        if room <= 0:
+            return
+        before, count = count, ceil(variance / room)
+        if count == before:
+            break
+    yield count

@@ -1,18 +1,19 @@
 """Means and differences with standard errors, and intervals that hold with few clusters.
 
 Source of the standard errors: Miller 2024, "Adding Error Bars to Evals" (arXiv 2411.00640): eq. 1 (independent items),
-eq. 4 (clusters), eq. 5 (two models on different items), eq. 7 (on the same items), eq. 8 (on the same items, clustered).
+eq. 4 (clusters), eq. 5 (two models on different items), eq. 7 (on the same items), eq. 8 (the same, with clusters).
 
 Eq. 4 is too small with few or unequal clusters, because it takes deviations from the sample's own mean, and 1.96 is the
-wrong quantile for it. So an interval is made of a corrected standard error and of Student's t, with Satterthwaite's
-degrees of freedom (1946, Biometrics Bulletin 2, 110-114), both for clusters whose members correlate as they do here:
-the Bell-McCaffrey method (2002, Survey Methodology 28, 169-181) with the working covariance of Imbens and Kolesár
-(2016, Review of Economics and Statistics 98, 701-712). With C equal clusters that is C / (C - 1) and C - 1.
+wrong quantile for it. So an interval is made of a standard error whose square is right on average, and of Student's t
+with Satterthwaite's degrees of freedom (1946, Biometrics Bulletin 2, 110-114), both for clusters whose members
+correlate as much as they do here. That is the idea of Bell and McCaffrey (2002, Survey Methodology 28, 169-181), with
+the working covariance of Imbens and Kolesár (2016, Review of Economics and Statistics 98, 701-712). With C clusters of
+one size it comes down to a factor of C / (C - 1) and C - 1 degrees of freedom.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import hypot, inf, sqrt
 from typing import Any
 
 from ...collect.intervals import wilson
@@ -50,6 +51,8 @@ class Difference(MeanWithError):
     """Two-sided."""
     correlation: float | None
     """Between the two models' scores, item by item: the higher, the more pairing helped. None where there is none."""
+    seed_variance: float = 0.0
+    """The part of `corrected_error` squared that stays however many items there are: what another seed would change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def paired_difference(
     value, error = float(changes.mean()), _error(changes, clusters)
     low, high = _student(value, error, confidence)
     both = (ours.min(), ours.max(), theirs.min(), theirs.max())
-    if error.corrected == 0 and 0 <= min(both) and max(both) <= 1:
+    if error.corrected == 0 and min(both) >= 0 and max(both) <= 1:
         reach = wilson(0.0, error.clusters, confidence)[1] * (1 + abs(value))
         low, high = max(-1.0, value - reach), min(1.0, value + reach)
     p = _chance(value, error)
@@ -126,8 +129,9 @@ def paired_difference(
 def unpaired_difference(a: MeanWithError, b: MeanWithError) -> Difference:
     """Return a minus b for models that did not answer the same items, or of which only the means are known.
 
-    Miller 2024, eq. 5, with Welch's degrees of freedom (1947, Biometrika 34, 28-35). `n` and `clusters` are the smaller
-    ones. On the same items it only wastes what `paired_difference` knows.
+    Miller 2024, eq. 5, with Welch's degrees of freedom (1947, Biometrika 34, 28-35). Where one of them never varied the
+    interval is put together from theirs (Zou and Donner 2008, Statistics in Medicine 27, 1693-1702). `n` and `clusters`
+    are the smaller ones. On the same items it only wastes what `paired_difference` knows.
 
     Raises:
         ValueError: the two have intervals of different confidence.
@@ -142,14 +146,12 @@ def unpaired_difference(a: MeanWithError, b: MeanWithError) -> Difference:
         squares**2 / spread if 0 < spread < inf else min(a.freedom, b.freedom),
         min(a.clusters, b.clusters),
     )
-    return difference_from(a.value - b.value, error, min(a.n, b.n), a.confidence)
-
-
-def difference_from(value: float, error: _Error, n: int, confidence: float) -> Difference:
-    """Return a difference of which only the mean and its error are known."""
-    low, high = _student(value, error, confidence)
+    value = a.value - b.value
+    low, high = _student(value, error, a.confidence)
+    if not (a.corrected_error and b.corrected_error):  # one of them never varied: only its interval says what is open
+        low, high = value - hypot(a.value - a.low, b.high - b.value), value + hypot(a.high - a.value, b.value - b.low)
     return Difference(
-        value, error.standard, low, high, n, error.clusters, error.corrected, error.freedom, confidence,
+        value, error.standard, low, high, min(a.n, b.n), error.clusters, error.corrected, error.freedom, a.confidence,
         _chance(value, error), None,
     )  # fmt: skip
 
@@ -208,9 +210,9 @@ def _intraclass(values: Array, index: Array, sizes: Array) -> float:
 def _few_clusters(sizes: Array, intraclass: float) -> tuple[float, float]:
     """Return which share of the true variance eq. 4 finds on average, and the degrees of freedom it has.
 
-    The clusters' sums of deviations from the mean have covariance A D A', where D holds the variances of the sums and A
-    takes each cluster's share m / n of the total away. Its trace, over D's, is the share; (trace)² over the trace of its
-    square are Satterthwaite's degrees of freedom. The traces are written out: C clusters would take C² numbers.
+    The clusters' sums of deviations from the mean have covariance A D A', where D holds the variances of the sums and
+    A takes each cluster's share m / n of the total away. Its trace, over D's, is the share; its trace squared, over the
+    trace of its square, are Satterthwaite's degrees of freedom. Both are written out: a matrix would take C² numbers.
     """
     n, spread = float(sizes.sum()), sizes * (1 + (sizes - 1) * intraclass)
     whole, mm, md, dd = (float(one) for one in (spread.sum(), sizes @ sizes, sizes @ spread, spread @ spread))

@@ -93,12 +93,11 @@ def share_variance(a: float, b: float, correlation: float = 0.0) -> float:
 
 def _reach(alpha: float, power: float, freedom: float) -> float:
     """Return how many standard errors away a detectable difference lies: 2.80 at 5% and 80%."""
-    from scipy.stats import norm, t
+    from scipy.stats import t
 
     if not (0 < alpha < 1 and 0 < power < 1):
         raise ValueError(f"alpha and power lie between 0 and 1, got {alpha} and {power}")
-    law = norm if freedom == inf else t(freedom)
-    return float(law.ppf(1 - alpha / 2) + law.ppf(power))
+    return float(t.ppf(1 - alpha / 2, freedom) + t.ppf(power, freedom))
 
 
 def _total(variance: float, noise: tuple[float, float], answers: tuple[int, int]) -> float:
