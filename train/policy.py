@@ -104,5 +104,13 @@ def no_reference() -> "PreTrainedModel":
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(
-        LlamaConfig(vocab_size=1, hidden_size=2, intermediate_size=1, num_hidden_layers=1, num_attention_heads=1)
+        LlamaConfig(
+            vocab_size=1,
+            hidden_size=2,
+            intermediate_size=1,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            bos_token_id=None,
+            eos_token_id=None,
+        )
     )

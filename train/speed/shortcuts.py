@@ -63,14 +63,14 @@ def compile_layers(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
         return False
     import torch
 
-    _keep_code_at_home()
-    torch._dynamo.reset()
     policy, expected = without_wrapping(trainer.model), _log_probs(trainer)
     layers = [module for module in policy.modules() if type(module).__name__ in (policy._no_split_modules or ())]
     plain = [layer.forward for layer in layers]
-    for layer in layers:
-        layer.forward = _with_gradients(layer.forward)
     try:
+        _keep_code_at_home()
+        torch._dynamo.reset()
+        for layer in layers:
+            layer.forward = _with_gradients(layer.forward)
         _rehearse(trainer)
         _require_same(trainer, _log_probs(trainer, gradients=True), expected)
     except Exception as error:  # the compiler is a world of its own: whatever is wrong there, training works without
@@ -78,7 +78,7 @@ def compile_layers(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
             layer.forward = forward
         why = next(iter(str(error).strip().splitlines()), "no reason given")
         log.warning(
-            "the layers can't be compiled, so training takes up to twice as long (%s: %s); install g++, "
+            "the layers can't be compiled, so training takes about a third longer (%s: %s); install g++, "
             "or set train.torch_compile to false",
             type(error).__name__,
             why,
