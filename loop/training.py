@@ -23,7 +23,7 @@ def measured_settings(run: Run, recipe: Recipe, pairs: Sequence[PreferencePair])
         UserError: they say too little, or are as good as a coin's.
     """
     from ..train import measured
-    from ..train.votes.vote_settings import unmeasured
+    from ..train.votes.reading import unmeasured
 
     if not unmeasured(recipe.train):
         return recipe.train

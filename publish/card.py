@@ -13,7 +13,7 @@ from ..collect.pair import TIE
 from ..evaluate.report import Comparison, Estimate, Report
 from ..train import Adapter
 from ..train.settings import ADAPTER_ONLY
-from ..train.votes.vote_settings import vote_facts
+from ..train.votes.reading import vote_facts
 from .evidence import Evidence
 from .redact import shorten_settings
 from .settings import PublishSettings

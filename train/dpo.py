@@ -46,7 +46,7 @@ from .sft import Demonstration, demonstrations_sha256, read_demonstrations
 from .speed.shortcuts import compile_layers
 from .surroundings import quiet_libraries, refuse_missing_packages, trackers
 from .template import load_training_tokenizer, template_sha256
-from .votes.vote_settings import refuse_unread
+from .votes.reading import refuse_unread
 from .warm_start import warm_start
 from .watching.callback import TRAIN_PASSES, Watching, watch
 from .watching.held_out import Split, split

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..collect import PreferencePair
-from .votes.vote_settings import loss_row
+from .votes.reading import loss_row
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

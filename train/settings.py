@@ -6,9 +6,9 @@ from typing import Literal
 from pydantic import BaseModel, Field, model_validator
 
 from ..models import SMALL_MODEL
-from .checks.findings import PreflightSettings
+from .checks.bounds import PreflightSettings
 from .sft import SftSettings
-from .votes.vote_settings import SMOOTHED, VoteSettings, vote_problem
+from .votes.vote_settings import LOSSES, SMOOTHED, VoteSettings
 from .watching.held_out import HeldOutSettings
 
 Loss = Literal[
@@ -225,6 +225,35 @@ def _whole(settings: TrainSettings) -> str | None:
     return None
 
 
+def _votes(settings: TrainSettings) -> str | None:
+    """Say what of the section does not go with the rest of the settings, or None."""
+    votes, losses = settings.votes, set(settings.loss_type)
+    if votes.prior is not None and votes.targets != "soft":
+        return f"votes.prior {votes.prior:g} has no effect on {votes.targets} targets; take votes.targets soft"
+    if votes.tie_probability != VoteSettings().tie_probability and votes.ties == "drop":
+        return "votes.tie_probability has no effect where ties are dropped; take votes.ties davidson or rao_kupper"
+    if not votes.in_loss or (SMOOTHED & losses and not votes.weights and votes.ties == "drop" and votes.smoothed):
+        return None
+    if not LOSSES & losses or losses - LOSSES - {"sft"}:
+        asked = [name for name, on in _asked(votes).items() if on]
+        also = f"; targets smoothed also goes with {', '.join(sorted(SMOOTHED))}" if votes.smoothed else ""
+        return (
+            f"votes.{' and votes.'.join(asked)} can't be read by loss_type {', '.join(settings.loss_type)}, which is "
+            f"no likelihood of a vote; take sigmoid or sigmoid_norm, with or without sft{also}"
+        )
+    if settings.ld_alpha is not None:
+        return "votes and ld_alpha both change the loss of a pair and were never tried together; leave one of them out"
+    return None
+
+
+def _asked(votes: VoteSettings) -> dict[str, bool]:
+    return {
+        "weights": votes.weights,
+        f"targets {votes.targets}": votes.targets != "hard",
+        f"ties {votes.ties}": votes.ties != "drop",
+    }
+
+
 ADAPTER_ONLY = ("base_adapter", "lora_rank", "lora_alpha", "use_rslora", "use_dora", "target_modules", "quantization")
 """Settings of an adapter or of the frozen base under it."""
-CHECKS = (_losses, _beta, _smoothing, _schedule, _length, _sorting, _batch, _head, _whole, vote_problem)
+CHECKS = (_losses, _beta, _smoothing, _schedule, _length, _sorting, _batch, _head, _whole, _votes)

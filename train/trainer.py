@@ -19,7 +19,7 @@ from .settings import TrainSettings
 from .speed.completion_head import has_plain_head, score_responses_only
 from .speed.shortcuts import share_prompts
 from .votes.objective import vote_trainer
-from .votes.vote_settings import reads_votes
+from .votes.reading import reads_votes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

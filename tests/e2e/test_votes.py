@@ -17,7 +17,7 @@ from prefloop.train import TrainSettings, read_adapter, train_dpo
 from prefloop.train.speed.reference import cache_reference
 from prefloop.train.trainer import build_trainer
 from prefloop.train.votes.objective import vote_trainer
-from prefloop.train.votes.vote_settings import TARGET, TIED, WEIGHT
+from prefloop.train.votes.reading import TARGET, TIED, WEIGHT
 from torch.nn.functional import logsigmoid
 
 pytestmark = [

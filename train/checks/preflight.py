@@ -10,7 +10,7 @@ from ...collect import PreferencePair
 from ...collect.pair import TIE
 from ...errors import Problems
 from ..settings import TrainSettings
-from ..votes.vote_settings import vote_facts
+from ..votes.reading import vote_facts
 from .drift import Drift, check_tokenizer
 from .findings import Row, find, is_renderable, judge, row_of
 from .sanity import odd_settings

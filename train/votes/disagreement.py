@@ -10,7 +10,7 @@ from ...collect.agreement import pairwise_agreement
 from ...collect.pair import TIE
 from ...errors import UserError
 from ..settings import TrainSettings
-from .vote_settings import UNIFORM, counts, unmeasured
+from .reading import UNIFORM, counts, unmeasured
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .reading import COLUMNS, TARGET, TIED, WEIGHT
 from .ties import davidson, rao_kupper
-from .vote_settings import COLUMNS, TARGET, TIED, WEIGHT, VoteSettings
+from .vote_settings import VoteSettings
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from prefloop.collect.item import Item, Origin
 from prefloop.errors import UserError
 from prefloop.train import TrainSettings, measured
 from prefloop.train.votes.disagreement import FEWEST_ITEMS, chance_wrong, disagreement
-from prefloop.train.votes.vote_settings import probability
+from prefloop.train.votes.reading import probability
 
 AUTHOR = Origin("person", "author")
 PRIOR = 0.6

@@ -6,7 +6,7 @@ import pytest
 import torch
 from prefloop.train import TrainSettings
 from prefloop.train.votes.objective import vote_loss
-from prefloop.train.votes.vote_settings import TARGET, TIED, WEIGHT
+from prefloop.train.votes.reading import TARGET, TIED, WEIGHT
 
 FEATURES, PAIRS, VOTES = 12, 150, 3
 CROWDS = range(8)

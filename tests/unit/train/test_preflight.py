@@ -6,7 +6,7 @@ import pytest
 from prefloop.collect import Message
 from prefloop.errors import Problems
 from prefloop.train import TrainSettings, preflight
-from prefloop.train.checks.findings import FINDINGS
+from prefloop.train.checks.bounds import FINDINGS
 
 # <s> <user> "Question 0?" newline <assistant> with one token a byte; an answer adds its bytes, </s> and a newline.
 PROMPT = 15

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from prefloop.errors import UserError
 from prefloop.train import TrainSettings, preflight
 from prefloop.train.rows import data_sha256, manifest
-from prefloop.train.votes.vote_settings import COLUMNS, loss_row, probability, refuse_unread, vote_facts
+from prefloop.train.votes.reading import COLUMNS, loss_row, probability, refuse_unread, vote_facts
 from pydantic import ValidationError
 
 
