@@ -255,11 +255,17 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_and_ctrl_d_the_program(run):
     start = len(said)
     said += more()  # at the first sign of an answer, so that Ctrl-C finds it unfinished
     process.send_signal(signal.SIGINT)
-    wait_for(b"(stopped)", start)
+
+    def answered(mark, since):
+        """The next prompt must be there: what is typed before it may be lost while the terminal is set up."""
+        wait_for(mark, since)
+        wait_for(b"> ", said.index(mark, since))
+
+    answered(b"(stopped)", start)
     for words, reply in ((b"/compare", b"tuned"), (b"/dance", b"is no command"), (b"/reset", b"forgotten")):
         start = len(said)
         os.write(terminal, words + b"\n")
-        wait_for(reply, start + len(words))
+        answered(reply, start + len(words))
     os.write(terminal, b"\x04")
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:

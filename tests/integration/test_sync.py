@@ -109,7 +109,13 @@ QUESTION = {
     "required": True,
     "settings": {"type": "label_selection", "options": [{"value": "x", "text": "X"}, {"value": "y", "text": "Y"}]},
 }
-ANY = st.none() | st.booleans() | st.integers(-3, 20) | st.floats(allow_nan=False) | st.text(max_size=5)
+ANY = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
 JSON = st.recursive(
     ANY, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner), max_leaves=4
 )

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from prefloop.errors import Problems, UserError
 from prefloop.recipe import check_recipe, load_recipe, recipe_run, resolved
-from prefloop.runs import read_json, write_json
+from prefloop.runs import Cost, Run, read_json, write_json
 
 ROOT = Path(__file__).parents[2]
 GOOD = """
@@ -93,6 +93,7 @@ def test_a_run_of_an_earlier_prefloop_goes_on_with_what_was_the_default_then(rec
     assert read_json(folder / "recipe.json") == resolved(loaded)
     del tree["train"]["seed"]
     write_json(folder / "recipe.json", tree)
+    Run(folder).finish("train", Cost(1.0, 1, ""))
     with pytest.raises(UserError, match=r"changed: train\.beta"):
         recipe_run(load_recipe(recipe(GOOD), ["train.beta=0.3"]), folder)
 
@@ -101,6 +102,7 @@ def test_a_run_with_a_setting_that_is_gone_is_refused(recipe, tmp_path):
     loaded, folder = load_recipe(recipe(GOOD)), tmp_path / "run"
     recipe_run(loaded, folder)
     tree = read_json(folder / "recipe.json")
+    Run(folder).finish("train", Cost(1.0, 1, ""))
     tree["train"]["warp"] = 9
     write_json(folder / "recipe.json", tree)
     with pytest.raises(UserError, match=r"changed: train\.warp"):
