@@ -1,6 +1,7 @@
 """Sweeps: settings compared on pairs that none of them was trained on."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,7 +130,9 @@ def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", base: "M
         raise UserError(
             f"only {len(measured)} of {len(held)} {on} pairs can be compared on: collect more prompts first"
         )
+    twice = Counter(pair.id for pair in held if pair.kind == "vote")
     left_out = (
+        LeftOut("the same pair once more", tuple((twice - Counter(voted.keys())).elements())),
         LeftOut("ties and edits, between which nobody chose", tuple(row.id for row in held if row.kind != "vote")),
         LeftOut(f"pairs longer than the model's context of {context} tokens", tuple(long)),
         LeftOut("pairs with an answer of no tokens", tuple(empty)),
