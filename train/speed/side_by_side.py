@@ -23,6 +23,7 @@ class Lanes:
         """Take as many lanes as there are cores, but no more than `most`, which is what there will be to do at once."""
         import torch
 
+        self._together = _together()
         cores = torch.get_num_threads()
         self.count = max(1, min(cores, most))
         self._threads = ThreadPoolExecutor(
@@ -40,7 +41,7 @@ class Lanes:
 
         trained = list(weights) if torch.is_grad_enabled() else []
         made: list[tuple[torch.Tensor, ...]] = []
-        firsts = _function().apply(self, passes, made, *trained)
+        firsts = self._together(self, passes, made, *trained)
         return [(first, *rest[1:]) for first, rest in zip(firsts, made, strict=True)]
 
     def _map(self, work: Callable[[Any], Any], items: Any, *, gradients: bool) -> Any:
@@ -56,7 +57,7 @@ class Lanes:
         return self._threads.map(one, items)
 
 
-def _function() -> Any:
+def _together() -> Any:
     """Build the autograd function here, so that importing this module does not import torch."""
     import torch
 
@@ -83,7 +84,7 @@ def _function() -> Any:
             ctx.firsts = []
             return None, None, None, *total
 
-    return SideBySide
+    return SideBySide.apply
 
 
 def _add(total: "torch.Tensor | None", more: "torch.Tensor | None") -> "torch.Tensor | None":
