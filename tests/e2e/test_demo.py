@@ -19,7 +19,9 @@ PREFLOOP = Path(sys.executable).with_name("prefloop")
 
 def demo(folder, **more):
     command = [PREFLOOP, "demo", "--run", folder, "--set", "train.save_every=5"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+    # The longest test by far, so it has every core; other tests run beside it, so its threads wait without spinning.
+    env = os.environ | {"OMP_NUM_THREADS": str(os.cpu_count()), "OMP_WAIT_POLICY": "PASSIVE"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, **more)
 
 
 @pytest.fixture(scope="module")
