@@ -1,25 +1,28 @@
 """An item: one prompt, two or more candidate responses, and where each came from."""
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import ConfigDict
 
-Role = Literal["system", "user", "assistant"]
+from ..asking.message import Message, Role, content_hash, prompt_rows
+
+__all__ = [
+    "LETTERS",
+    "Candidate",
+    "Item",
+    "Message",
+    "Origin",
+    "Role",
+    "Side",
+    "content_hash",
+    "prompt_rows",
+    "response",
+]
+
 Side = Literal["A", "B"]
 LETTERS = "ABCDEFGHIJ"
 """The candidates' names, in the item's order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Role
-    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +93,6 @@ class Item:
 def response(item: Item, side: Side) -> str:
     """Return one of the item's first two candidates' responses."""
     return item.response_a if side == "A" else item.response_b
-
-
-def content_hash(value: object) -> str:
-    """Return 16 hex digits of the SHA-256 of `value` as canonical JSON."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def prompt_rows(prompt: Sequence[Message]) -> list[list[str]]:
-    """Return the prompt as plain rows of (role, content)."""
-    return [[message.role, message.content] for message in prompt]
 
 
 def _origin_row(origin: Origin) -> dict[str, object]:

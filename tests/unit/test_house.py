@@ -20,6 +20,7 @@ ORDER = [
     "runs",
     "pages",
     "models",
+    "asking",
     "collect",
     "train",
     "evaluate",
@@ -165,7 +166,7 @@ def test_packages_in_pyproject_are_the_package_folders() -> None:
 
 
 def test_public_faces_list_what_they_offer() -> None:
-    for folder in ("collect", "train", "evaluate", "publish"):
+    for folder in ("asking", "collect", "train", "evaluate", "publish"):
         face = importlib.import_module(f"prefloop.{folder}")
         assert face.__all__, f"{folder} offers nothing"
         assert list(face.__all__) == sorted(face.__all__), f"{folder}.__all__ is not sorted"
