@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .commands import (
+    bench,
     chat,
     checking,
     collect,
     export,
+    humans,
     init,
     launch,
     quality,
@@ -54,6 +56,8 @@ app.command("sweep")(sweep.sweep)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
+app.add_typer(bench.app, name="bench")
+app.add_typer(humans.app, name="humans")
 
 
 def _version(asked: bool) -> None:

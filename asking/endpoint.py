@@ -202,8 +202,8 @@ def _read(
         revision = sent.system_fingerprint or sent.model
     except (AttributeError, IndexError, TypeError) as error:
         raise UserError(f"{where} sent something that is no reply ({type(error).__name__})") from error
-    unknown = asked is None or answered is None
-    price = most_of(question, settings) if unknown else price_of(settings, asked, answered)
+    counted = None if asked is None or answered is None else price_of(settings, asked, answered)
+    price = most_of(question, settings) if counted is None else counted
     return Reply(question.key, text, finish, asked, answered, price, round(seconds, 3)), revision
 
 

@@ -1,0 +1,5 @@
+"""Benchmarks: the same questions for every model."""
+
+import typer
+
+app = typer.Typer(help="Measure a model, or an adapter and its base, on benchmarks.", no_args_is_help=True)
