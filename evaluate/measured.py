@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..collect.item import Message, content_hash
 from ..collect.sampling.generate import Answer, GenerateSettings, generate_batches
+from ..errors import UserError
 from ..models import ModelFolder, load_model, load_tokenizer
-from ..runs import append_line, read_lines
+from ..runs import append_line, read_json, read_lines, write_json
 from ..train.adapter import adapter_sha256, is_whole
 from ..train.rows import Tokens
 from .general import GeneralData, answer_questions
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
 Who = Literal["base", "tuned"]
 Advance = Callable[[int], None]
 """Called with how many pairs, prompts or questions have just become known."""
+CURRENT = "answers.json"
+"""Says which answers of `generations.jsonl` the last evaluation compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswers:
+    """What both models answered, by prompt id, and which models they are."""
+
+    base: dict[str, Answer]
+    tuned: dict[str, Answer]
+    base_sha256: str
+    adapter_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,22 @@ def measure_answers(
                 append_line(path, {"key": key, "who": who, "id": names[index], **asdict(answer)})
             advance(len(batch.keys() - done))
             known |= {names[index]: answer for index, answer in batch.items()}
+    _note_current(subject, who, key)
     return {name: known[name] for name in names}
+
+
+def read_answers(folder: Path) -> GivenAnswers:
+    """Return the answers that the last evaluation in a folder compared.
+
+    Raises:
+        UserError: there are none, or those of one of the two models are missing.
+    """
+    current: dict[str, dict[str, str]] = read_json(folder / CURRENT) if (folder / CURRENT).exists() else {}
+    if current.keys() != {"base", "tuned"}:
+        raise UserError(f"{folder} holds no answers of both models; `prefloop evaluate` (again) writes them")
+    rows = {who: list(_rows(folder / "generations.jsonl", current[who]["key"])) for who in ("base", "tuned")}
+    base, tuned = ({row["id"]: Answer(row["text"], row["tokens"], row["finish"]) for row in rows[who]} for who in rows)
+    return GivenAnswers(base, tuned, current["tuned"]["base_sha256"], current["tuned"]["adapter_sha256"])
 
 
 def measure_questions(subject: Subject, who: Who, data: GeneralData, advance: Advance) -> list[float]:
@@ -128,6 +156,14 @@ def measure_questions(subject: Subject, who: Who, data: GeneralData, advance: Ad
     append_line(path, {"key": key, "who": who, "correct": correct})
     advance(len(data.questions))
     return correct
+
+
+def _note_current(subject: Subject, who: Who, key: str) -> None:
+    """Keep under which key the answers stand that were asked for last: the file holds those of every adapter."""
+    path = subject.folder / CURRENT
+    known = read_json(path) if path.exists() else {}
+    own = {"key": key, "base_sha256": subject.base_sha256, "adapter_sha256": subject.adapter_sha256}
+    write_json(path, known | {who: own})
 
 
 def _rows(path: Path, key: str) -> Iterator[dict[str, Any]]:

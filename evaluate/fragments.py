@@ -1,0 +1,27 @@
+"""Pieces of the report's page, each from a room of its own."""
+
+from typing import Any
+
+from .report import Estimate
+from .words import percent, points
+
+
+def render_fragment(package: str, **values: Any) -> str:
+    """Return `section.html` of a package as HTML that stands in any page: escaped, without script or network."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(package, "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"percent": percent, "points": points, "share": share, "change": change}
+    return environment.get_template("section.html").render(**values)
+
+
+def share(estimate: Estimate) -> str:
+    """Write a share with its interval in whole per cent."""
+    return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
+
+
+def change(estimate: Estimate) -> str:
+    """Write a difference of shares with its interval in points."""
+    return f"{points(estimate.value)} ({points(estimate.low)} to {points(estimate.high)})"
