@@ -93,7 +93,11 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
 
 
 def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) -> "PreTrainedModel":
-    """Load a causal language model for inference, in bfloat16 by default, with an adapter on top if given."""
+    """Load a causal language model for inference, in bfloat16 by default, with an adapter on top if given.
+
+    The adapter is of the model's type too: in float32, which training needs and PEFT prefers, its products would cost
+    a CPU more than all others.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -102,7 +106,7 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: Any = None) 
         if adapter is not None:
             from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, str(adapter))
+            model = PeftModel.from_pretrained(model, str(adapter), autocast_adapter_dtype=False)
     if torch.cuda.is_available():
         model = model.to("cuda")
     return model.eval()

@@ -1,7 +1,8 @@
 """How likely a model finds the chosen and the rejected answer of a pair.
 
 Tokenised as in training (`train/rows.py`): what comes after the prefix that prompt, chosen and rejected share is
-scored, the end-of-turn tokens included.
+scored, the end-of-turn tokens included. On a CPU pairs are encoded as training encodes them, their prompt once, each by
+itself and several side by side; elsewhere, and for models that can't be asked so, in padded batches.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -9,11 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..collect.sampling.generate import batches, left_padded, pad_id
+from ..train.policy import without_wrapping
 from ..train.rows import Tokens
+from ..train.speed.completion_head import has_plain_head, response_head
+from ..train.speed.shared_prompt import scored_together, sees_everything
+from ..train.speed.side_by_side import Lanes
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Row = tuple[list[int], list[int]]
+"""A prompt's tokens and an answer's."""
+UNSCORED = -100
+"""The label of tokens that no loss counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +68,46 @@ def score_pairs(
     Yields:
         Scores by index into `pairs`.
     """
+    score = _side_by_side if _can_stand_alone(model) else _padded
+    lanes = Lanes(batch_size)
     for batch in batches([longest(pair) for pair in pairs], max(1, batch_size // 2)):
         if all(index in done for index in batch):
             continue
-        rows = [
-            (pairs[index].prompt, answer) for index in batch for answer in (pairs[index].chosen, pairs[index].rejected)
-        ]
-        scored = _score(model, tokenizer, rows)
-        yield dict(zip(batch, map(PairScore, scored[0::2], scored[1::2]), strict=True))
+        asked = [pairs[index] for index in batch]
+        rows = [(pair.prompt, pair.chosen) for pair in asked] + [(pair.prompt, pair.rejected) for pair in asked]
+        scored = score(model, tokenizer, rows, lanes)
+        half = len(batch)
+        yield dict(zip(batch, map(PairScore, scored[:half], scored[half:]), strict=True))
 
 
-def _score(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    rows: Sequence[tuple[list[int], list[int]]],
+def _can_stand_alone(model: "PreTrainedModel") -> bool:
+    policy = without_wrapping(model)
+    return model.device.type == "cpu" and has_plain_head(policy) and sees_everything(policy)
+
+
+def _side_by_side(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], lanes: Lanes
+) -> list[Scored]:
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    def padded(columns: Iterator[list[int]], value: int) -> "Tensor":
+        return pad_sequence([torch.tensor(column) for column in columns], batch_first=True, padding_value=value)
+
+    policy = without_wrapping(model)
+    ids = padded((prompt + answer for prompt, answer in rows), pad_id(tokenizer))
+    mask = padded(([1] * len(prompt + answer) for prompt, answer in rows), 0)
+    labels = padded(([UNSCORED] * len(prompt) + answer for prompt, answer in rows), UNSCORED)
+    # An adapter's products in float32, as it is kept while training, would cost more than all others.
+    mixed = policy.dtype == torch.bfloat16
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=mixed):
+        log_probs = scored_together(policy.base_model, response_head(policy), (ids, mask, labels), lanes, [])[0]
+    counts = [len(answer) for _, answer in rows]
+    return [Scored(float(row.sum()), count) for row, count in zip(log_probs.split(counts), counts, strict=True)]
+
+
+def _padded(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", rows: Sequence[Row], lanes: Lanes
 ) -> list[Scored]:
     import torch
 

@@ -28,6 +28,8 @@ Advance = Callable[[int], None]
 """Called with how many pairs, prompts or questions have just become known."""
 CURRENT = "answers.json"
 """Says which answers of `generations.jsonl` the last evaluation compared."""
+SCORING = 2
+"""Raised whenever the same model comes to say other numbers: what was measured before is then measured again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Subject:
     def key(self, who: Who, *material: object) -> str:
         """Return the hash of everything a measurement depends on."""
         adapter = self.adapter_sha256 if who == "tuned" else ""
-        template = content_hash(self.tokenizer.chat_template)
+        template = content_hash([self.tokenizer.chat_template, SCORING])
         return content_hash([self.base_sha256, adapter, template, str(self.model.device), self.batch_size, *material])
 
 

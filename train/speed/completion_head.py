@@ -5,6 +5,7 @@ on the way back. This scores only the response tokens and keeps the products in 
 docs/decisions/training-on-cpu.md has the measurements; a contract test holds it to TRL's numbers.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .shared_prompt import scored_together
@@ -42,17 +43,9 @@ def score_responses_only(model: "PreTrainedModel", *, lanes: Lanes | None = None
     (sequences, tokens - 1) and zero where the label is -100. With `lanes`, a prompt is encoded once for both its
     answers and pairs side by side, where the model is asked no more than its text.
     """
-    import torch
     from trl.trainer.utils import FusedCausalLMOutput
 
-    trl_forward = model.forward
-    score = _scorer()
-
-    def head(hidden: "torch.Tensor", targets: "torch.Tensor") -> Any:
-        weight = model.get_output_embeddings().weight
-        if torch.is_autocast_enabled("cpu"):
-            weight = weight.to(torch.get_autocast_dtype("cpu"))  # where all weights are trained they are float32
-        return score(hidden.to(weight.dtype), weight, targets)
+    trl_forward, head = model.forward, response_head(model)
 
     def forward(*args: Any, fused_lm_head: bool = False, labels: Any = None, **kwargs: Any) -> Any:
         if not fused_lm_head:
@@ -73,6 +66,24 @@ def score_responses_only(model: "PreTrainedModel", *, lanes: Lanes | None = None
 
     forward.each_alone = lanes is not None  # type: ignore[attr-defined]
     model.forward = forward
+
+
+def response_head(model: "PreTrainedModel") -> "Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]":
+    """Return what a plain head says of hidden states (N, H) and the tokens they are to predict (N).
+
+    It returns log-probabilities, entropies, mean logits and whether the token is the likeliest, each (N).
+    """
+    import torch
+
+    score = _scorer()
+
+    def head(hidden: "torch.Tensor", targets: "torch.Tensor") -> Any:
+        weight = model.get_output_embeddings().weight
+        if torch.is_autocast_enabled("cpu"):
+            weight = weight.to(torch.get_autocast_dtype("cpu"))  # where all weights are trained they are float32
+        return score(hidden.to(weight.dtype), weight, targets)
+
+    return head
 
 
 def encodes_each_alone(model: "PreTrainedModel") -> bool:

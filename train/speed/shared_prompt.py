@@ -16,6 +16,7 @@ from .side_by_side import Lanes
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
 SQUARE = 2000
 """Tokens at which attention, which grows with the square of the length, costs as much as all linear layers."""
@@ -43,6 +44,13 @@ class _Sequence:
     @property
     def length(self) -> int:
         return self.prompt + sum(self.answers)
+
+
+def sees_everything(policy: "PreTrainedModel") -> bool:
+    """Whether every layer attends to all that stands before: a mask of ours would widen a window."""
+    config = policy.config.get_text_config().to_dict()
+    kinds = config.get("layer_types") or ["sliding_attention" if config.get("sliding_window") else "full_attention"]
+    return set(kinds) == {"full_attention"}
 
 
 def scored_together(

@@ -15,6 +15,7 @@ from ..scale.world import join_world
 from ..settings import TrainSettings
 from .completion_head import has_plain_head, score_responses_only
 from .log_ratio import response_log_probs, tolerance
+from .shared_prompt import sees_everything
 from .side_by_side import Lanes
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def share_prompts(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
     policy = without_wrapping(trainer.model)
     if not _alone_on_a_cpu(trainer) or not has_plain_head(policy):
         return False
-    if not _sees_everything(policy):
+    if not sees_everything(policy):
         log.warning("%s encodes each prompt twice: its layers do not all see the whole text", settings.base_model)
         return False
     two_rows, expected = policy.forward, _log_probs(trainer)
@@ -95,13 +96,6 @@ def _keep_code_at_home() -> None:
     name = "TORCHINDUCTOR_CACHE_DIR"
     if os.environ.get(name, default_cache_dir()) == default_cache_dir():
         os.environ[name] = str(home() / "compiled")
-
-
-def _sees_everything(policy: Any) -> bool:
-    """Whether every layer attends to all that stands before: a mask of ours would widen a window."""
-    config = policy.config.get_text_config().to_dict()
-    kinds = config.get("layer_types") or ["sliding_attention" if config.get("sliding_window") else "full_attention"]
-    return set(kinds) == {"full_attention"}
 
 
 def _alone_on_a_cpu(trainer: "DPOTrainer") -> bool:
