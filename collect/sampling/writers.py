@@ -4,26 +4,20 @@ A writer is a local model, with an adapter on top if asked, or one behind any Op
 through its own server (`vllm serve MODEL`). What was written is kept line by line, so a killed sampling goes on.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ...asking import NO_ROOM, EndpointSettings, ask, make_question
+from ...asking.generate import GenerateSettings, generate_batches
 from ...errors import UserError
 from ...models import ModelFolder, fingerprint, load_model, load_tokenizer, resolve_model
 from ...runs import Progress, append_line, read_json, read_lines, silent
 from ..item import Message, Origin, content_hash, prompt_rows
-from .generate import GenerateSettings, generate_batches
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-
-IN_FLIGHT = 8
-"""Requests put to an endpoint at once."""
 SEEDS = 1_000_003
 """Apart from each other the seeds of two answers to the same prompts, since a batch adds its number to them."""
 
@@ -111,8 +105,9 @@ Batch = dict[int, tuple[str, int, Literal["eos", "length"]]]
 @dataclass(frozen=True, slots=True)
 class _Writer:
     origin: Origin
-    write: Callable[[int, set[int]], Iterator[Batch]]
-    """From the answer's number and the prompts (by index) that have it already, to answers by prompt."""
+    write: Callable[[int, set[int], Callable[[int], None]], Iterator[Batch]]
+    """From the answer's number and the prompts (by index) that have it already, to answers by prompt; the last is told
+    how many prompts have one where that is known before the answers are handed out."""
 
 
 def write_candidates(
@@ -130,6 +125,7 @@ def write_candidates(
         settings: Who writes, and how.
         base: The model of writers that name none.
         path: JSON lines of what was written; called again after a kill, with the same arguments, it goes on from there.
+            What endpoints reply lies beside it, in `<name>.replies.jsonl`.
         progress: Called with answers written and answers in all.
 
     Returns:
@@ -142,28 +138,39 @@ def write_candidates(
     columns: list[list[Written]] = []
     total = sum(writer.count for writer in settings.writers) * len(prompts)
     for writer_settings in settings.writers:
-        writer = _open_writer(writer_settings, base, list(prompts.values()), settings.seed)
+        replies = path.with_name(f"{path.stem}.replies.jsonl")
+        writer = _open_writer(writer_settings, base, list(prompts.values()), settings.seed, replies)
         for number in range(writer_settings.count):
             key = _key(writer.origin, number, prompts)
-            for count in _write_column(writer, number, key, list(prompts), stored, path):
-                progress(len(columns) * len(prompts) + count, total)
+            before = len(columns) * len(prompts)
+
+            def report(count: int, before: int = before) -> None:
+                progress(before + count, total)
+
+            _write_column(writer, number, key, list(prompts), stored, path, report)
             columns.append([_written(stored[key, name], _numbered(writer.origin, number)) for name in prompts])
     return [answer for row in zip(*columns, strict=True) for answer in row]
 
 
 def _write_column(
-    writer: _Writer, number: int, key: str, names: Sequence[str], stored: dict[tuple[str, str], Any], path: Path
-) -> Iterator[int]:
-    """Let a writer give every prompt its answer of this number, where it has none yet; yield how many have one."""
+    writer: _Writer,
+    number: int,
+    key: str,
+    names: Sequence[str],
+    stored: dict[tuple[str, str], Any],
+    path: Path,
+    report: Callable[[int], None],
+) -> None:
+    """Let a writer give every prompt its answer of this number, where it has none yet; report how many have one."""
     done = {index for index, name in enumerate(names) if (key, name) in stored}
-    for batch in writer.write(number, done):
+    for batch in writer.write(number, done, report):
         for index in batch.keys() - done:
             text, tokens, finish = batch[index]
             row = {"key": key, "prompt_id": names[index], "text": text, "tokens": tokens, "finish": finish}
             append_line(path, row)
             stored[key, names[index]] = row
-        yield sum((key, name) in stored for name in names)
-    yield len(names)
+        report(sum((key, name) in stored for name in names))
+    report(len(names))
 
 
 def _written(row: Mapping[str, Any], origin: Origin) -> Written:
@@ -180,7 +187,9 @@ def _numbered(origin: Origin, number: int) -> Origin:
     return Origin(origin.kind, origin.name, origin.revision, None, origin.sampling | {"number": number})
 
 
-def _open_writer(settings: WriterSettings, base: str, prompts: Sequence[Sequence[Message]], seed: int) -> _Writer:
+def _open_writer(
+    settings: WriterSettings, base: str, prompts: Sequence[Sequence[Message]], seed: int, replies: Path
+) -> _Writer:
     sampling: dict[str, str | int | float | bool] = {
         "temperature": settings.temperature,
         "top_p": settings.top_p,
@@ -189,14 +198,19 @@ def _open_writer(settings: WriterSettings, base: str, prompts: Sequence[Sequence
     }
     if settings.endpoint:
         origin = Origin("model", str(settings.model), None, None, sampling | {"endpoint": settings.endpoint})
-        return _Writer(origin, lambda number, done: _ask_all(settings, prompts, seed + number, done))
+
+        def write_there(number: int, done: set[int], report: Callable[[int], None]) -> Iterator[Batch]:
+            if len(done) < len(prompts):
+                yield _ask_all(settings, prompts, seed + number, done, replies, report)
+
+        return _Writer(origin, write_there)
     folder = resolve_model(settings.model or base, revision=settings.revision)
     name = folder.name + (f" + adapter {_adapter_hash(settings.adapter, folder)}" if settings.adapter else "")
     # The batch size is part of it: rounding in bfloat16 depends on the batch.
     origin = Origin("model", name, folder.sha256[:16], None, sampling | {"batch_size": settings.batch_size})
     loaded: list[Any] = []
 
-    def write(number: int, done: set[int]) -> Iterator[Batch]:
+    def write(number: int, done: set[int], report: Callable[[int], None]) -> Iterator[Batch]:
         if len(done) == len(prompts):
             return
         if not loaded:  # once a writer, and only where something is still owed
@@ -228,68 +242,35 @@ def _adapter_hash(adapter: Path, base: ModelFolder) -> str:
 
 
 def _ask_all(
-    settings: WriterSettings, prompts: Sequence[Sequence[Message]], seed: int, done: set[int]
-) -> Iterator[Batch]:
-    from openai import OpenAI
-
-    owed = [index for index in range(len(prompts)) if index not in done]
-    if not owed:
-        return
-    with (
-        OpenAI(base_url=settings.endpoint, api_key=_api_key(settings), max_retries=4, timeout=300) as client,
-        ThreadPoolExecutor(IN_FLIGHT) as pool,
-    ):
-        asked = {pool.submit(_ask, client, settings, prompts[index], seed): index for index in owed}
-        failures = list[BaseException]()
-        try:
-            for answered in as_completed(asked):
-                if answered.cancelled():
-                    continue
-                if failure := answered.exception():
-                    failures.append(failure)
-                    # What is under way is paid for: it is waited for and kept, the rest is not asked.
-                    pool.shutdown(wait=False, cancel_futures=True)
-                else:
-                    yield {asked[answered]: answered.result()}
-        finally:
-            pool.shutdown(cancel_futures=True)
-    if failures:
-        raise failures[0]
-
-
-def _api_key(settings: WriterSettings) -> str:
-    if settings.api_key_env is None:
-        return "none"  # local servers want no key, the client insists on one
-    key = os.environ.get(settings.api_key_env)
-    if not key:
-        raise UserError(f"the writer needs a key: set the environment variable {settings.api_key_env} and run again")
-    return key
-
-
-def _ask(
-    client: "OpenAI", settings: WriterSettings, prompt: Sequence[Message], seed: int
-) -> tuple[str, int, Literal["eos", "length"]]:
-    from openai import APIConnectionError, APIStatusError
-
-    try:
-        reply = client.chat.completions.create(
-            model=str(settings.model),
-            messages=[{"role": message.role, "content": message.content} for message in prompt],  # type: ignore[misc]
+    settings: WriterSettings,
+    prompts: Sequence[Sequence[Message]],
+    seed: int,
+    done: set[int],
+    store: Path,
+    report: Callable[[int], None],
+) -> Batch:
+    """Put the prompts that aren't done to the endpoint; what came of them is in the store, whatever happens."""
+    to = EndpointSettings(base_url=str(settings.endpoint), model=str(settings.model), api_key_env=settings.api_key_env)
+    asked = {
+        index: make_question(
+            to,
+            prompt,
+            max_tokens=settings.max_new_tokens,
             temperature=settings.temperature,
             top_p=settings.top_p,
-            max_tokens=settings.max_new_tokens,
             seed=seed,
         )
-    except APIConnectionError as error:
+        for index, prompt in enumerate(prompts)
+        if index not in done
+    }
+    replies = ask(list(asked.values()), to, store, lambda had, total: report(len(done) + had))
+    answers = {index: replies[question.key] for index, question in asked.items()}
+    if tight := [index for index, reply in answers.items() if reply.finish == NO_ROOM]:
         raise UserError(
-            f"the writer at {settings.endpoint} can't be reached ({type(error).__name__}); start it or mend the "
-            "endpoint, then run again: no answer so far is lost"
-        ) from error
-    except APIStatusError as error:
-        raise UserError(
-            f"the writer at {settings.endpoint} refused (HTTP {error.status_code}, model {settings.model!r}): "
-            f"{error.message[:300]}"
-        ) from error
-    choice = reply.choices[0]
-    tokens = reply.usage.completion_tokens if reply.usage else 0
-    return (choice.message.content or "").strip(), tokens, "length" if choice.finish_reason == "length" else "eos"
+            f"{len(tight)} of {len(prompts)} prompts are longer than the context of {settings.model} at "
+            f"{settings.endpoint} (the first begins: {prompts[tight[0]][-1].content[:60]!r}); shorten or leave them out"
+        )
+    return {
+        index: (reply.text.strip(), reply.output_tokens or 0, "length" if reply.finish == "length" else "eos")
+        for index, reply in answers.items()
+    }

@@ -9,8 +9,6 @@ import ast
 import re
 from typing import Literal
 
-from ..judge import parse_verdict
-
 PairVerdict = Literal["A", "B", "tie"]
 """By position: A is the answer that was shown first."""
 Winner = Literal["model_1", "model_2", "tie"]
@@ -21,6 +19,8 @@ RATING = re.compile(rf"\[\[{NUMBER}\]\]")
 SINGLE_BRACKET_RATING = re.compile(rf"\[{NUMBER}\]")
 SCORE_PAIR = re.compile(rf"\[\[{NUMBER},\s?{NUMBER}\]\]")
 SINGLE_BRACKET_SCORE_PAIR = re.compile(rf"\[{NUMBER},\s?{NUMBER}\]")
+
+PAIR = re.compile(r"\[\[([ABC])\]\]")
 
 TIE_DELTA = 0.1
 """Two ratings in one text that are no further apart are a tie."""
@@ -100,8 +100,9 @@ def last_rating(text: str) -> float | None:
 
 def last_pair_verdict(text: str) -> PairVerdict | None:
     """Read the judge's last `[[A]]`, `[[B]]` or `[[C]]`, which is a tie; None where there is none."""
-    found = parse_verdict(text)
-    return "tie" if found == "C" else found
+    found = PAIR.findall(text)
+    last: dict[str, PairVerdict] = {"A": "A", "B": "B", "C": "tie"}
+    return last[found[-1]] if found else None
 
 
 def _number(digits: str) -> float | None:

@@ -81,8 +81,9 @@ def test_a_sampling_that_failed_half_way_goes_on_and_asks_nothing_twice(tmp_path
     with endpoint(failing) as (url, first):
         with pytest.raises(UserError, match=r"HTTP 400.*bad luck"):
             write_candidates(PROMPTS, sampled(url), base="unused", path=path)
-        kept = len(path.read_text().splitlines())
-        path.write_text(path.read_text() + '{"key": "torn')
+        replies = tmp_path / "c.replies.jsonl"
+        kept = len(replies.read_text().splitlines())
+        replies.write_text(replies.read_text() + '{"key": "torn')
         rows = write_candidates(PROMPTS, sampled(url), base="unused", path=path)
     # Of all requests only the refused one had to be made again.
     assert len(first) == 12 + 1
