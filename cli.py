@@ -14,8 +14,10 @@ from .commands import (
     checking,
     collect,
     export,
+    gate,
     humans,
     init,
+    judging,
     launch,
     quality,
     queues,
@@ -53,11 +55,13 @@ app.command("export")(export.export)
 app.command("chat")(chat.chat)
 app.command("launch")(launch.launch)
 app.command("sweep")(sweep.sweep)
+app.command("gate")(gate.gate)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
 app.add_typer(bench.app, name="bench")
 app.add_typer(humans.app, name="humans")
+app.add_typer(judging.app, name="judge")
 
 
 def _version(asked: bool) -> None:

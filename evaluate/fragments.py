@@ -1,7 +1,9 @@
 """Pieces of the report's page, each from a room of its own."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from ..pages import style
 from .report import Estimate
 from .words import percent, points
 
@@ -15,6 +17,15 @@ def render_fragment(package: str, **values: Any) -> str:
     )
     environment.filters |= {"percent": percent, "points": points, "share": share, "change": change}
     return environment.get_template("section.html").render(**values)
+
+
+def render_pieces(title: str, pieces: Sequence[str]) -> str:
+    """Return pieces made by `render_fragment` as a page of their own that needs nothing else."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("prefloop.evaluate", ".")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("pieces.html").render(title=title, style=style(), pieces=pieces)
 
 
 def share(estimate: Estimate) -> str:

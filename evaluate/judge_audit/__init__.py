@@ -1,5 +1,6 @@
 """How far a judge agrees with people, and what it goes by instead."""
 
+from .asked import ask_rulings, ruling_questions
 from .audit import audit_judge
 from .result import BesidePeople, JudgeAudit, Lean, Position, TagAudit, read_audit, write_audit
 from .ruling import Ruling
@@ -15,8 +16,10 @@ __all__ = [
     "Position",
     "Ruling",
     "TagAudit",
+    "ask_rulings",
     "audit_judge",
     "read_audit",
+    "ruling_questions",
     "section",
     "words",
     "write_audit",
