@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ...collect.sealing.contamination import Overlap
-from ..report import Comparison
+from ..estimate import Comparison
 
 
 @dataclass(frozen=True, slots=True)

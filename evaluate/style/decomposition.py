@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..report import Estimate
+from ..estimate import Estimate
 from ..statistics import Plan
 from ..win_rate.logistic import fit_ridge
 from ..win_rate.resampling import resampled_weights

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from statistics import fmean
 
-from ..report import Comparison, Estimate, LeftOut
+from ..estimate import Comparison, Estimate, LeftOut
 from ..statistics import Plan, compare, estimate_mean, estimate_share
 from ..win_rate import Battle, bradley_terry, length_controlled_win_rate
 from ..win_rate.length_control import FOLDS

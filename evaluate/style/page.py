@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...pages import INK, svg
+from ..estimate import Estimate
 from ..fragments import render_fragment
-from ..report import Estimate
 from .result import Point, StyleFindings
 from .words import headline, say
 

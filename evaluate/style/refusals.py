@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...errors import Problems, UserError
-from ..report import LeftOut
+from ..estimate import LeftOut
 from ..statistics import Plan, compare
 from .compared import Compared
 from .result import Refusals

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ..report import Comparison, Estimate, LeftOut
+from ..estimate import Comparison, Estimate, LeftOut
 
 Kind = Literal["substance", "both", "style", "no win", "can't tell yet"]
 """What the win rate is made of. `no win`: it isn't shown to be above one half."""

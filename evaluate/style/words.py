@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..report import Comparison, Estimate
+from ..estimate import Comparison, Estimate
 from ..words import percent, points
 from .result import StyleFindings
 

@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from prefloop.evaluate.report import Estimate
+from prefloop.evaluate.estimate import Estimate
 from prefloop.evaluate.statistics import Plan
 from prefloop.evaluate.style import (
     Compared,
