@@ -9,7 +9,7 @@ from ..console import facts, progress_bar, result, result_json, say
 from .options import Json, Overrides, RecipePath, RunFolder, open_recipe
 
 if TYPE_CHECKING:
-    from ..evaluate.report import WinRate
+    from ..evaluate.estimate import WinRate
     from ..runs import Run
 
 app = typer.Typer(help="People compare the base and the tuned model's answers, blind.", no_args_is_help=True)

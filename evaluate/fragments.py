@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..pages import style
-from .report import Estimate
+from .estimate import Estimate
 from .words import percent, points
 
 

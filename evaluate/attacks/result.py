@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ...errors import UserError
 from ...runs import read_json, write_json
-from ..report import Estimate
+from ..estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ...collect.item import Item, Origin, Side, response
+from ..estimate import Estimate
 from ..judge_audit.ruling import Ruling
-from ..report import Estimate
 from ..statistics import Plan, estimate_share
 from .attack import ATTACKS, Attack
 from .result import AttackReport, AttackResult

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..report import Estimate
+from ..estimate import Estimate
 from ..words import percent
 from .result import AttackReport, AttackResult
 

@@ -1,11 +1,11 @@
 """From votes to a win rate."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ...collect import Item, Vote, agreement
 from ...collect.agreement import majority
-from ..report import Estimate, Verdict
+from ..estimate import Estimate, Verdict
 from ..statistics import Plan
 from .result import HumanRound
 from .two_ways import Score, share_two_ways
@@ -43,17 +43,8 @@ def measure_round(
     Raises:
         ValueError: there is no item, or a vote is about none of them.
     """
-    if not items:
-        raise ValueError("a round needs at least one prompt on which the two models' answers differ")
-    bad = dict(refused or {})
-    prompt_of = {item.id: item.prompt_id for item in items}
-    if strangers := sorted({vote.item_id for vote in votes} - prompt_of.keys()):
-        raise ValueError(f"{len(strangers)} votes are about items that are not of this round (first: {strangers[0]})")
-    counted = [vote for vote in votes if vote.counts]
-    shown = [prompt for item_id, prompt in prompt_of.items() if item_id not in bad]
-    by_prompt: dict[str, list[Vote]] = {prompt: [] for prompt in shown}
-    for vote in counted:
-        by_prompt.setdefault(prompt_of[vote.item_id], []).append(vote)
+    by_prompt, prompt_of = _votes_by_prompt(items, votes, set(refused or {}))
+    counted = [vote for rows in by_prompt.values() for vote in rows]
     leaders = [majority(_vote_name(vote) for vote in rows) for rows in by_prompt.values() if rows]
     rate = _rate(by_prompt, equal, plan)
     return HumanRound(
@@ -61,9 +52,9 @@ def measure_round(
         base=items[0].origin_a.name,
         tuned=items[0].origin_b.name,
         prompts=len(items) + len(equal),
-        asked=len(shown),
+        asked=len(by_prompt),
         equal=tuple(equal),
-        refused={prompt_of[item_id]: reason for item_id, reason in bad.items()},
+        refused={prompt_of[item_id]: reason for item_id, reason in (refused or {}).items()},
         unlabelled=tuple(prompt for prompt, rows in by_prompt.items() if not rows),
         unfinished=tuple(prompt for prompt, rows in by_prompt.items() if 0 < len(rows) < min_votes),
         annotators=len({vote.annotator for vote in counted}),
@@ -78,6 +69,22 @@ def measure_round(
         agreement=agreement(votes, resamples=plan.samples, seed=plan.seed),
         protocol=protocol,
     )
+
+
+def _votes_by_prompt(
+    items: Sequence[Item], votes: Sequence[Vote], refused: Collection[str]
+) -> tuple[dict[str, list[Vote]], dict[str, str]]:
+    """Return the counted votes on each prompt that was shown, and the prompt of each item."""
+    if not items:
+        raise ValueError("a round needs at least one prompt on which the two models' answers differ")
+    prompt_of = {item.id: item.prompt_id for item in items}
+    if strangers := sorted({vote.item_id for vote in votes} - (prompt_of.keys() - refused)):
+        raise ValueError(f"{len(strangers)} votes are about items that are not of this round (first: {strangers[0]})")
+    by_prompt: dict[str, list[Vote]] = {prompt: [] for item_id, prompt in prompt_of.items() if item_id not in refused}
+    for vote in votes:
+        if vote.counts:
+            by_prompt[prompt_of[vote.item_id]].append(vote)
+    return by_prompt, prompt_of
 
 
 def _rate(by_prompt: Mapping[str, Sequence[Vote]], equal: Sequence[str], plan: Plan) -> Estimate | None:

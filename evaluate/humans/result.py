@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from ...collect import Agreement
 from ...errors import UserError
 from ...runs import read_json, write_json
-from ..report import Estimate, Verdict
+from ..estimate import Estimate, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A round as a piece of a page."""
 
+from ..estimate import WinRate
 from ..fragments import render_fragment
-from ..report import WinRate
 from .result import HumanRound
 from .words import words
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ...collect.intervals import wilson
-from ..report import Estimate
+from ..estimate import Estimate
 from ..statistics import Plan
 
 

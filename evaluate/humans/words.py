@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..report import WinRate
+from ..estimate import WinRate
 from ..words import percent
 from .result import HumanRound
 

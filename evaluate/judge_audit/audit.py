@@ -4,7 +4,8 @@ Agreement is measured on items on which most people named one answer; a judge's 
 order, counts half. The judge and each annotator are compared with the same thing, the majority of the other annotators
 (as in the alternative annotator test, Calderon et al. 2025, arXiv 2501.10970): the majority of all includes the
 annotator's own vote and would flatter people, and is steadier than that of the others and would flatter the judge.
-MT-Bench's two setups (Zheng et al. 2023, arXiv 2306.05685, section 4.2) stand beside it. Intervals resample prompts.
+MT-Bench's two setups (Zheng et al. 2023, arXiv 2306.05685, section 4.2) stand beside it. Intervals resample prompts,
+but for the difference that decides, which has Student's.
 """
 
 from collections import Counter
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 
 from ...collect import Item, Vote
 from ...collect.agreement import cohen_kappa, majority
-from ..report import Estimate
-from ..statistics import Plan, estimate_difference, estimate_share
+from ..estimate import Estimate
+from ..statistics import Plan, estimate_difference, estimate_share, paired_difference
 from .result import BesidePeople, JudgeAudit, Lean, Position, TagAudit
 from .ruling import POINTS, Outcome, Ruling
 from .settings import MARGIN, UNREADABLE
@@ -191,9 +192,16 @@ def _beside(rows: Sequence[_Row], credit: Credit, asked: Collection[str], plan: 
     return BesidePeople(
         judge=estimate_share(judge, prompts, plan),
         people=estimate_share(people, prompts, plan),
-        difference=estimate_difference(judge, people, prompts, plan),
+        difference=_paired(judge, people, prompts, plan),
         annotators=max(len(row.votes) for row in rows),
     )
+
+
+def _paired(judge: Sequence[float], people: Sequence[float], prompts: Sequence[str], plan: Plan) -> Estimate:
+    """Compare with Student's interval: this one decides, and on few prompts the bootstrap's is too narrow."""
+    found = paired_difference(judge, people, prompts, confidence=plan.confidence)
+    low, high = max(-1.0, found.low), min(1.0, found.high)  # of one prompt the interval is infinite
+    return Estimate(found.value, low, high, found.n, f"Student over {found.clusters} prompts")
 
 
 def _position(rows: Sequence[_Row], plan: Plan) -> Position:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from ...pages import INK, svg
+from ..estimate import Estimate
 from ..fragments import render_fragment
-from ..report import Estimate
 from .result import JudgeAudit
 from .words import words
 

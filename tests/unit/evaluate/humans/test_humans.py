@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prefloop.collect import CollectSettings, FormSettings, Message, Origin, Vote
+from prefloop.evaluate.estimate import Estimate, WinRate
 from prefloop.evaluate.humans import (
     Contest,
     evaluation_settings,
@@ -20,7 +21,6 @@ from prefloop.evaluate.humans import (
     write_result,
 )
 from prefloop.evaluate.humans.two_ways import Score
-from prefloop.evaluate.report import Estimate, WinRate
 from prefloop.evaluate.statistics import Plan, cross, share_over_seeds
 
 PLAN = Plan(samples=1000)

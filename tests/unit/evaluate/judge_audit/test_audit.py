@@ -63,6 +63,7 @@ def test_judge_and_people_are_compared_with_the_same_thing():
     found = audit([("A", "A", ("A", "A", "B"))])
     # Without a person who said A the others are one A and one B: nothing to agree with. Without B: A and A.
     assert (found.beside.judge.value, found.beside.people.value, found.beside.judge.n) == (1, 0, 1)
+    assert (found.beside.difference.low, found.beside.difference.high) == (-1, 1)  # one prompt says nothing of others
     found = audit([("tie", "tie", ("A", "A", "A"))])
     assert (found.beside.judge.value, found.beside.people.value, found.beside.judge.n) == (0.5, 1, 3)
     assert found.beside_with_ties.judge.value == 0
