@@ -10,6 +10,7 @@ import typer
 
 from .commands import (
     bench,
+    bench_tasks,
     chat,
     checking,
     collect,
@@ -19,6 +20,7 @@ from .commands import (
     init,
     judging,
     launch,
+    leaderboard,
     quality,
     queues,
     recipe,
@@ -45,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
 )
+bench.app.add_typer(bench_tasks.app)
 collect.app.add_typer(checking.app)
 collect.app.add_typer(quality.app)
 collect.app.add_typer(queues.app)
@@ -60,6 +63,7 @@ app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
 app.add_typer(bench.app, name="bench")
+app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(humans.app, name="humans")
 app.add_typer(judging.app, name="judge")
 
