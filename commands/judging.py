@@ -1,5 +1,6 @@
 """The verbs about judges."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,14 +62,15 @@ def judge_audit(
     from ..loop.judge_audits import audit, write_audit_page
 
     named = _named(judge_url, judge_model, api_key_env, in_flight, instructions)
-    material, asked, folder = _opened(recipe, run, overrides, items, votes, out, named, limit)
-    _say_before(material, asked, folder)
-    with progress_bar("audit") as progress:
-        found = audit(material, asked, folder, margin=margin, progress=progress)
+    material, asked, folder, lock = _opened(recipe, run, overrides, items, votes, out, named, limit)
     attacked = None
-    if attacks:
-        with progress_bar("attacks") as progress:
-            attacked = run_attacks(material, asked, folder, progress=progress)
+    with lock:
+        _say_before(material, asked, folder)
+        with progress_bar("audit") as progress:
+            found = audit(material, asked, folder, margin=margin, progress=progress)
+        if attacks:
+            with progress_bar("attacks") as progress:
+                attacked = run_attacks(material, asked, folder, progress=progress)
     page = write_audit_page(folder, found, attacked)
     if as_json:
         result_json({"audit": asdict(found), "attacks": asdict(attacked) if attacked else None})
@@ -117,18 +119,19 @@ def _opened(
     out: Path,
     named: "Asked | None",
     limit: int | None,
-) -> "tuple[Material, Asked, Path]":
+) -> "tuple[Material, Asked, Path, AbstractContextManager[None]]":
+    """Return what the judge is audited on, the judge, where it is kept, and the run's lock if it is a run."""
     from ..loop.judge_audits import file_material, recipe_judge, run_material
 
     if recipe is None and items is not None and votes is not None:
         if named is None:
             raise UserError("name the judge with --judge-url and --judge-model")
-        return file_material(items, votes, limit), named, out
+        return file_material(items, votes, limit), named, out, nullcontext()
     if recipe is None or items is not None or votes is not None:
         raise UserError("give a recipe, or both --items and --votes")
     settings, opened = open_recipe(recipe, run, overrides)
-    material = run_material(opened, limit)
-    return material, named or recipe_judge(settings), opened.folder / "evaluate" / "judge_audit"
+    asked = named or recipe_judge(settings)
+    return run_material(opened, limit), asked, opened.folder / "evaluate" / "judge_audit", opened.locked()
 
 
 def _say_before(material: "Material", asked: "Asked", folder: Path) -> None:

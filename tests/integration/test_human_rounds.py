@@ -15,6 +15,9 @@ from prefloop.collect import (
     PreferencePair,
     ensure_annotators,
     find_queue,
+    open_queue,
+    pull,
+    push,
     read_items,
     read_votes,
     seal,
@@ -23,7 +26,7 @@ from prefloop.collect import (
 from prefloop.collect.queues.display import shown
 from prefloop.errors import UserError
 from prefloop.evaluate import evaluate_adapter, write_report_json
-from prefloop.evaluate.humans import evaluation_settings
+from prefloop.evaluate.humans import Contest, evaluation_settings, measure_round, round_items
 from prefloop.evaluate.measured import read_answers
 from prefloop.loop.human_rounds import current_round, humans_folder, pull_round, push_round, read_round
 from prefloop.models import load_model, resolve_model
@@ -197,6 +200,21 @@ def test_a_model_trained_anew_is_another_round(owner, evaluated, recipe, base, t
     evaluate(evaluated, recipe, base, tmp_path / "adapter")
     back = push_round(evaluated, recipe, owner)
     assert (back.queue, back.pushed.added) == (first.queue, 0)
+
+
+def test_an_empty_answer_is_shown_and_can_lose(owner, recipe):
+    """A model that says nothing must not slip out of the comparison."""
+    rows = [Contest((Message("user", f"Question {n}"),), "An answer.", "") for n in range(3)]
+    items, _ = round_items(rows, Origin("model", "base"), Origin("model", "tuned"))
+    queue = open_queue(owner, evaluation_settings(recipe.collect, "0123abcd"))
+    pushed = push(owner, queue, items, b"a side key")
+    assert (pushed.added, pushed.refused) == (3, ())
+    [person] = ensure_annotators(owner, queue, [f"di-{queue.id[:8]}"])
+    for record in records(owner, queue):
+        vote(owner, person.api_key, record, {item.id: item for item in items}, "base")
+    pulled = pull(owner, queue, b"a side key", [item.id for item in items])
+    found = measure_round(items, pulled.votes, queue=queue.name)
+    assert (found.losses, found.rate.value, found.not_counted) == (3, 0, {})
 
 
 def test_without_an_evaluation_it_says_what_to_do(owner, recipe, tmp_path):
