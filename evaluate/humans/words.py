@@ -8,6 +8,8 @@ from .result import HumanRound
 
 LOW_ALPHA = 0.2
 """Below it Landis and Koch (1977, Biometrics 33, 159-174) call agreement slight."""
+LOW_AGREEMENT = 0.75
+"""Above it a low alpha says nothing against people: one model may simply win nearly everywhere."""
 
 
 def words(found: HumanRound, judged: WinRate | None = None) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ def _agreement(found: HumanRound) -> Iterator[str]:
         return
     low, high = agreed.pairwise_interval
     yield f"Two votes on the same prompt agree in {percent(agreed.pairwise)} ({percent(low)} to {percent(high)})."
-    if agreed.alpha is not None and agreed.alpha < LOW_ALPHA:
+    if agreed.alpha is not None and agreed.alpha < LOW_ALPHA and high < LOW_AGREEMENT:
         yield (
             f"Beyond chance they hardly agree (Krippendorff's alpha {agreed.alpha:.2f}): mend the guidelines before "
             "asking more people."

@@ -212,3 +212,10 @@ def test_a_judge_that_people_contradict_is_named():
 def test_people_who_agree_by_chance_only_are_said_to():
     _, found = make_round(list(product("AB", "AB")) * 20)
     assert any("mend the guidelines" in sentence for sentence in words(found))
+
+
+def test_people_who_nearly_all_prefer_one_model_are_not_called_careless():
+    """Alpha is near 0 where nearly every vote is the same, however well people agree."""
+    _, found = make_round([("B", "B")] * 55 + [("B", "A"), ("A", "B")] * 2)
+    assert found.agreement.alpha < 0.1
+    assert not any("mend the guidelines" in sentence for sentence in words(found))
