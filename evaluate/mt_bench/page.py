@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...pages import INK, style, svg
+from ...pages import INK, svg
 from ...runs import write_text
 from .result import MtBench
 from .words import change_words, headline, rate_words, score_words, words
@@ -35,12 +35,9 @@ def section(found: MtBench) -> str:
 
 def write_mt_bench_page(path: Path, found: MtBench) -> Path:
     """Write the run as one self-contained HTML page."""
-    from markupsafe import escape
+    from ..fragments import render_pieces
 
-    title = escape(f"MT-Bench: {found.tuned or found.base}")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}'
-    page = f'<!doctype html>\n<html lang="en"><head>{head}</title>\n<style>{style()}</style></head>\n<body><main>\n'
-    return write_text(path, f"{page}<h1>{title}</h1>\n{section(found)}\n</main></body></html>\n")
+    return write_text(path, render_pieces(f"MT-Bench: {found.tuned or found.base}", [section(found)]))
 
 
 def categories_plot(found: MtBench) -> str:
