@@ -307,6 +307,17 @@ def test_limits_a_minute_spread_the_requests(tmp_path: Path, limit: str, per_min
     assert served.times[-1] - served.times[0] > 0.85
 
 
+def test_many_in_flight_are_faster_than_one_after_the_other(tmp_path: Path) -> None:
+    def seconds(in_flight: int) -> float:
+        to = settings(served.url, in_flight=in_flight)
+        start = time.monotonic()
+        ask(questions(to, 24), to, tmp_path / f"{in_flight}.jsonl")
+        return time.monotonic() - start
+
+    with serve(echo, seconds=0.25) as served:
+        assert seconds(1) / seconds(12) > 2
+
+
 def test_an_interruption_stops_at_once_and_keeps_what_came(tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == 3:

@@ -1,0 +1,83 @@
+"""Questions answered by a local model: kept, resumed, sampled as asked, and counted where there is no room."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from prefloop.asking import NO_ROOM, Message, Question, answer_locally, make_question, read_replies
+from prefloop.models import ModelFolder, resolve_model
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """A random two-layer Llama that writes a letter a token."""
+    folder = tmp_path_factory.mktemp("tiny") / "tiny"
+    letters = [chr(code) for code in range(32, 127)]
+    vocabulary = {token: number for number, token in enumerate(["<|end|>", *letters])}
+    inner = Tokenizer(models.BPE(vocabulary, []))
+    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}<|end|>{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=64, eos_token_id=0, pad_token_id=0, bos_token_id=None,
+        tie_word_embeddings=True, initializer_range=0.3,
+    )  # fmt: skip
+    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    return resolve_model(str(folder))
+
+
+def asked(model: ModelFolder, count: int = 7, **sampling: float) -> list[Question]:
+    return [
+        make_question(model, [Message("user", "why? " * (n % 3 + 1) + str(n))], max_tokens=9, **sampling)  # type: ignore[arg-type]
+        for n in range(count)
+    ]
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_a_stopped_answering_goes_on_to_the_same_replies(model: ModelFolder, tmp_path: Path) -> None:
+    questions = asked(model) + asked(model, 3, temperature=1.0, seed=4)
+
+    def stop(done: int, total: int) -> None:
+        assert total == 10
+        if done == 4:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        answer_locally(questions, model, tmp_path / "s.jsonl", stop, batch_size=2)
+    assert len(read_replies(tmp_path / "s.jsonl")) == 4
+    resumed = answer_locally(questions, model, tmp_path / "s.jsonl", batch_size=2)
+    whole = answer_locally(questions, model, tmp_path / "whole.jsonl", batch_size=2)
+    assert {key: reply.text for key, reply in resumed.items()} == {key: reply.text for key, reply in whole.items()}
+    assert len((tmp_path / "s.jsonl").read_text().splitlines()) == 10
+    assert {(reply.price, reply.finish in ("stop", "length")) for reply in whole.values()} == {(None, True)}
+
+
+def test_sampling_is_part_of_the_question(model: ModelFolder, tmp_path: Path) -> None:
+    greedy, first, second = (
+        asked(model, 1, **each)[0] for each in ({}, {"temperature": 1.5}, {"temperature": 1.5, "seed": 9})
+    )
+    replies = answer_locally([greedy, first, second], model, tmp_path / "s.jsonl")
+    assert len({reply.text for reply in replies.values()}) == 3
+
+
+def test_a_question_without_room_gets_an_empty_reply(model: ModelFolder, tmp_path: Path) -> None:
+    long = make_question(model, [Message("user", "x" * 60)], max_tokens=9)
+    replies = answer_locally([long, *asked(model, 2)], model, tmp_path / "s.jsonl")
+    reply = replies[long.key]
+    assert (reply.text, reply.finish, reply.output_tokens, reply.input_tokens) == ("", NO_ROOM, 0, 61)
+    assert len(replies) == 3
+
+
+def test_nothing_owed_loads_nothing(model: ModelFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions = asked(model, 2)
+    first = answer_locally(questions, model, tmp_path / "s.jsonl")
+    monkeypatch.setattr("prefloop.asking.local.load_model", None)
+    assert answer_locally(questions, model, tmp_path / "s.jsonl") == first
