@@ -7,11 +7,10 @@ from .cost import CostEstimate, describe_cost, estimate_cost
 from .endpoint import ask
 from .local import answer_locally
 from .message import Message
-from .question import NO_ROOM, Question, Reply, make_question, read_replies
+from .question import Question, Reply, make_question, read_replies
 from .settings import EndpointSettings
 
 __all__ = [
-    "NO_ROOM",
     "CostEstimate",
     "EndpointSettings",
     "Message",

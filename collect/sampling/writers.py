@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ...asking import NO_ROOM, EndpointSettings, ask, make_question
+from ...asking import EndpointSettings, ask, make_question
 from ...asking.generate import GenerateSettings, generate_batches
+from ...asking.question import NO_ROOM
 from ...errors import UserError
 from ...models import ModelFolder, fingerprint, load_model, load_tokenizer, resolve_model
 from ...runs import Progress, append_line, read_json, read_lines, silent

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from prefloop.asking import NO_ROOM, Message, Question, answer_locally, make_question, read_replies
+from prefloop.asking import Message, Question, answer_locally, make_question, read_replies
+from prefloop.asking.question import NO_ROOM
 from prefloop.models import ModelFolder, resolve_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
