@@ -158,3 +158,19 @@ def test_the_check_is_compared_where_answers_look_alike(simulated):
     assert found.matched.passed.difference.value == 1
     assert isinstance(found.matched.passed.base, Estimate)
     assert math.isfinite(found.matched.lean)
+
+
+def test_all_resamples_at_once_are_fitted_as_one_by_one():
+    import numpy as np
+    from prefloop.evaluate.style.decomposition import _fit_all
+    from prefloop.evaluate.win_rate.logistic import fit_ridge
+
+    draw = np.random.default_rng(0)
+    design = np.column_stack([draw.normal(size=(40, 2)), np.ones(40)])
+    design[:, 1] = (np.arange(40) < 3) * 6.0  # seen three times only, and always won: separable but for the prior
+    labels = (draw.random(40) < 0.5).astype(float)
+    labels[:3] = 1.0
+    weights = draw.multinomial(40, np.full(40, 1 / 40), size=50).astype(float)
+    start = fit_ridge(design, labels, np.ones(40))
+    found = _fit_all(design, labels, weights, start)
+    assert found == pytest.approx(np.array([fit_ridge(design, labels, row) for row in weights]), abs=1e-3)
