@@ -155,15 +155,32 @@ def _train_together(opening: "Callable[[], tuple[Recipe, Run]]", processes: int 
 
 
 @app.command()
-def evaluate(recipe: RecipePath, run: RunFolder = None, overrides: Overrides = []) -> None:  # noqa: B006
-    """Compare base and tuned model on the sealed pairs, and write the report. Counts as one opening of the seal."""
+def evaluate(
+    recipe: RecipePath,
+    run: RunFolder = None,
+    overrides: Overrides = [],  # noqa: B006
+    must_pass: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 unless the report passes the recipe's gate (evaluate.gate).")
+    ] = False,
+) -> None:
+    """Compare base and tuned model on the sealed pairs, and write the report. Counts as one opening of the seal.
+
+    Beside the sealed pairs: the task check, a judge model, general questions, benchmark tasks, wordings, style, overlap
+    with the training data, as far as the recipe asks for them. Interrupt it whenever you like; it goes on.
+    """
     from .loop import evaluate_run
 
     settings, opened = open_recipe(recipe, run, overrides)
-    with opened.locked(), progress_bar("evaluate") as progress:
-        report = evaluate_run(opened, settings, progress)
-    result(report.summary)
+    if must_pass and settings.evaluate.gate is None:
+        raise UserError(f"--gate: the recipe {settings.name} has no rules; write them under evaluate.gate")
+    with opened.locked():
+        with progress_bar("evaluate") as progress:
+            report = evaluate_run(opened, settings, progress)
+        result(report.summary)
+        passed = gate.decide(opened, settings) if settings.evaluate.gate else True
     say(f"report: {opened.folder / 'report.html'}")
+    if must_pass and not passed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -54,10 +54,12 @@ def humans_pull(
     from ..evaluate.humans import words
     from ..loop import connect
     from ..loop.human_rounds import humans_folder, pull_round
+    from ..loop.reporting import refresh_report
 
     settings, opened = open_recipe(recipe, run, overrides)
     with opened.locked(), connect(opened) as argilla, progress_bar("pull") as progress:
         found = pull_round(opened, settings, argilla, progress, full=full)
+        refresh_report(opened)
     if as_json:
         result_json(asdict(found))
         return

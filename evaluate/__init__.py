@@ -6,10 +6,15 @@ if __name__ == "evaluate":
         "Run console scripts (`pytest`, `prefloop`, `lm-eval`) instead of `python -m …`, or leave this directory."
     )
 
+from .benchmarks import check_benchmarks, run_benchmarks
+from .check import CheckSettings
+from .estimate import LeftOut
 from .evaluation import evaluate_adapter
+from .general import GeneralSettings
+from .judge import JudgeSettings
 from .page import write_page
-from .report import LeftOut, Report, read_report, write_report_json
-from .settings import CheckSettings, EvaluateSettings, GeneralSettings, JudgeSettings
+from .report import Report, read_report, write_report_json
+from .settings import EvaluateSettings
 
 __all__ = [
     "CheckSettings",
@@ -18,8 +23,10 @@ __all__ = [
     "JudgeSettings",
     "LeftOut",
     "Report",
+    "check_benchmarks",
     "evaluate_adapter",
     "read_report",
+    "run_benchmarks",
     "write_page",
     "write_report_json",
 ]

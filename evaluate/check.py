@@ -5,11 +5,37 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
 from ..collect.sampling.generate import Answer
 from ..errors import Problems, UserError
-from .report import Check, Criterion, LeftOut
-from .settings import CheckSettings
+from .estimate import LeftOut
+from .parts import Check, Criterion
 from .statistics import Plan, compare
+
+
+class CheckSettings(BaseModel):
+    """What every answer must be to count as doing the task, decided without a judge."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: str | None = None
+    """A regular expression that the whole answer must match; its group `label`, if any, is the answer's label."""
+    max_words: int | None = Field(default=None, gt=0)
+    """The longest acceptable answer, in words."""
+    labels: Path | None = None
+    """JSON lines {"prompt_id", "labels": [...]}: the labels that are right for a prompt."""
+
+    @model_validator(mode="after")
+    def _pattern_works(self) -> "CheckSettings":
+        try:
+            groups = re.compile(self.pattern or "").groupindex
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern!r} is not a regular expression: {error}") from error
+        if self.labels is not None and "label" not in groups:
+            raise ValueError("labels are compared with the group `label` of pattern: write (?P<label>...) into pattern")
+        return self
+
 
 CRITERIA: tuple[str, ...] = ("shape", "label", "length", "finished")
 

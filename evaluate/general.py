@@ -16,14 +16,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..errors import Problems, UserError
 from ..runs import write_lines
-from .report import General
-from .settings import GeneralSettings
+from .parts import General
 from .statistics import Plan, compare
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TASK = "prefloop_general"
+
+
+class GeneralSettings(BaseModel):
+    """A multiple-choice task about something else, to see what the tuning cost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path
+    """JSON lines {"question", "choices": [...], "answer": index}."""
+    limit: int | None = Field(default=None, gt=0)
+    """Ask only the first so many questions."""
 
 
 class Question(BaseModel):

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from ..asking import EndpointSettings
 from ..runs import Progress, silent
 from .check import Marks
-from .judges.pairs import Duel, Outcome, Verdict, judge_pairs, parse_verdict, settle
-from .report import WinRate
-from .settings import JudgeSettings
+from .estimate import WinRate
+from .judges.pairs import INSTRUCTIONS, Duel, Outcome, Verdict, judge_pairs, parse_verdict, settle
 from .statistics import Plan, estimate_share
 
 __all__ = [
@@ -22,6 +23,15 @@ __all__ = [
     "parse_verdict",
     "settle",
 ]
+
+
+class JudgeSettings(EndpointSettings):
+    """A judge model behind any OpenAI-compatible endpoint."""
+
+    instructions: str = INSTRUCTIONS
+    """What makes an answer better for this task; part of the judge's prompt."""
+    max_tokens: int = Field(default=512, gt=0)
+    """The longest verdict, in tokens."""
 
 
 def outcomes_by_check(base: Mapping[str, Marks], tuned: Mapping[str, Marks]) -> dict[str, Outcome]:

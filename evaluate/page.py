@@ -9,8 +9,11 @@ from ..runs import Cost, write_text
 from ..train.watching.alarms import Alarm
 from ..train.watching.stopping import Stopping
 from .curves import training_curves
+from .fragments import change, share
+from .gates import GateResult
 from .plots import accuracy_plot, check_plot, comparisons, lengths_plot, margins_plot, slices_plot
-from .report import Estimate, Report
+from .report import Report
+from .sections import gate_section, sections
 from .words import percent, points
 
 WORDS = {"better": "Better", "worse": "Worse", "can't tell yet": "Can't tell yet"}
@@ -34,6 +37,7 @@ def write_page(
     stopping: Stopping | None = None,
     agreement: Mapping[str, Any] | None = None,
     costs: Mapping[str, Cost] | None = None,
+    gate: GateResult | None = None,
 ) -> Path:
     """Write the report as one self-contained HTML page.
 
@@ -45,11 +49,12 @@ def write_page(
         stopping: How held-out pairs chose its weights, if they did.
         agreement: How far the annotators agreed, field by field.
         costs: What each phase of the run took.
+        gate: What the recipe's gate decided about it.
     """
-    return write_text(
-        path,
-        render_page(report, metrics=metrics, alarms=alarms, stopping=stopping, agreement=agreement, costs=costs),
+    page = render_page(
+        report, metrics=metrics, alarms=alarms, stopping=stopping, agreement=agreement, costs=costs, gate=gate
     )
+    return write_text(path, page)
 
 
 def render_page(
@@ -60,6 +65,7 @@ def render_page(
     stopping: Stopping | None = None,
     agreement: Mapping[str, Any] | None = None,
     costs: Mapping[str, Cost] | None = None,
+    gate: GateResult | None = None,
 ) -> str:
     """Return the page as HTML; see `write_page`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -67,7 +73,7 @@ def render_page(
     environment = Environment(
         loader=PackageLoader("prefloop.evaluate", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"percent": percent, "points": points, "share": _share, "change": _change, "chance": _chance}
+    environment.filters |= {"percent": percent, "points": points, "share": share, "change": change, "chance": _chance}
     template = environment.get_template("page.html")
     return template.render(
         style=style(),
@@ -81,6 +87,8 @@ def render_page(
         comparisons=comparisons(report),
         agreement=_rows(agreement or {}),
         costs=costs or {},
+        gate=gate_section(gate),
+        sections=list(sections(report)),
     )
 
 
@@ -93,14 +101,6 @@ def _plots(report: Report) -> dict[str, str]:
         "check": check_plot(report) if report.check else "",
     }
     return {name: plot for name, plot in plots.items() if plot}
-
-
-def _share(estimate: Estimate) -> str:
-    return f"{percent(estimate.value)} ({percent(estimate.low)} to {percent(estimate.high)})"
-
-
-def _change(estimate: Estimate) -> str:
-    return f"{points(estimate.value)} ({points(estimate.low)} to {points(estimate.high)})"
 
 
 def _chance(p: float) -> str:

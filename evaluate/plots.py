@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..pages import INK, svg
-from .report import Comparison, Estimate, Report
+from .estimate import Comparison, Estimate
+from .report import Report
 
 WIDTH = 300
 """Of the plotting area in pixels: with its labels a plot still fits a telephone."""

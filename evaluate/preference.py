@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..collect.pair import PreferencePair
+from .estimate import Comparison
 from .likelihood import PairScore
-from .report import Comparison, Preference, Slice
+from .parts import Preference, Slice
 from .statistics import Plan, compare, estimate_difference, estimate_mean, estimate_share
 
 MATCHED_WITHIN = 0.2

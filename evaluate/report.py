@@ -5,135 +5,24 @@ Shares are in [0, 1], lengths are in tokens, log-probabilities and reward margin
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ..collect.item import Message
 from ..errors import UserError
 from ..runs import read_json, write_json
-from .estimate import Comparison, Estimate, LeftOut, ModelIdentity, Verdict, WinRate
+from .attacks.result import AttackReport
+from .contamination.result import Contamination
+from .estimate import LeftOut, ModelIdentity, Verdict, WinRate
+from .formats.result import Formats
+from .humans.result import HumanRound
+from .judge_audit.result import JudgeAudit
+from .mt_bench.result import MtBench
+from .parts import Check, Example, General, HowMade, Lengths, Preference, SealedSet
+from .style.result import StyleFindings
+from .tasks.result import TaskResults
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever a report file of an older prefloop can no longer be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The primary accuracy on the pairs that carry one tag."""
-
-    tag: str
-    accuracy: Comparison
-    longer: Estimate
-    """The share that picking the longer answer gets right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """How often the models prefer what the annotators chose, on the sealed pairs.
-
-    An equal score counts one half and is listed in `ties`.
-    """
-
-    normalised: Comparison
-    """Primary: by log-probability per token, defined for base and tuned alike."""
-    summed: Comparison
-    """By summed log-probability: favours short answers, shown because DPO's reward is made of it."""
-    reward: Estimate
-    """By DPO's implicit reward against the base (arXiv 2305.18290, eq. 5); the base itself has none."""
-    margins: tuple[float, ...]
-    """Per pair: implicit reward of chosen minus rejected in nats, with beta left out."""
-    longer: Estimate
-    """The share that picking the longer answer gets right, in tokens."""
-    shorter: Estimate
-    best_rule: Literal["longer", "shorter"]
-    over_rule: Estimate
-    """Tuned minus the better length rule, paired: what the model knows beyond length."""
-    matched: Comparison | None
-    """Primary accuracy on the pairs whose lengths differ by at most `matched_within`; None with fewer than 10."""
-    matched_within: float
-    """The largest difference in length, as a share of the longer answer."""
-    ceiling: Estimate
-    """The accuracy one annotator is expected to reach: the mean weight of the pairs."""
-    slices: tuple[Slice, ...]
-    ties: dict[str, int]
-    """How many pairs each rule could not order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One thing the task check asks of an answer."""
-
-    name: str
-    """`shape`, `label`, `length`, `finished` or `all`."""
-    rate: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The share of generated answers that do the task as told, decided without a judge."""
-
-    criteria: tuple[Criterion, ...]
-    """The last one is `all`: every criterion at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Lengths of the generated answers to the sealed prompts, in tokens."""
-
-    base: tuple[int, ...]
-    tuned: tuple[int, ...]
-    difference: Estimate
-    """Mean of tuned minus base, paired."""
-    cut_base: int
-    """Answers that ran into `max_new_tokens`."""
-    cut_tuned: int
-
-
-@dataclass(frozen=True, slots=True)
-class General:
-    """Multiple-choice accuracy on something the training was not about: what the tuning cost."""
-
-    data: str
-    """The file's name."""
-    sha256: str
-    accuracy: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A sealed prompt with both models' answers."""
-
-    prompt_id: str
-    prompt: tuple[Message, ...]
-    base: str
-    tuned: str
-    tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedSet:
-    """What was set apart before anyone labelled."""
-
-    pairs: int
-    prompts: int
-    sha256: str
-    """Over the pairs' ids."""
-    openings: int
-    """How often it has been opened for evaluation, this time included."""
-
-
-@dataclass(frozen=True, slots=True)
-class HowMade:
-    """What it takes to make the same report again."""
-
-    versions: dict[str, str]
-    settings: dict[str, Any]
-    seed: int
-    seconds: dict[str, float]
-    """Per part of the evaluation."""
-    created: str
-    """ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +48,21 @@ class Report:
     examples: tuple[Example, ...]
     left_out: tuple[LeftOut, ...]
     how: HowMade
+    tasks: TaskResults | None = None
+    """Benchmark tasks."""
+    formats: Formats | None = None
+    """The same questions in several wordings."""
+    mt_bench: MtBench | None = None
+    style: StyleFindings | None = None
+    """What the win rate is made of."""
+    contamination: Contamination | None = None
+    """Evaluation items that the training data holds, and the results without them."""
+    humans: HumanRound | None = None
+    """The newest round of people's comparisons of these two models."""
+    judge_audit: JudgeAudit | None = None
+    """The judge beside people."""
+    attacks: AttackReport | None = None
+    """What fools the judge."""
     format: int = FORMAT
 
 

@@ -12,9 +12,8 @@ from ..models import ModelFolder
 from ..runs import Progress, silent
 from ..train.adapter import read_adapter
 from ..train.rows import tokenise
-from .judge import Duel, outcomes_by_model
+from .judge import Duel, JudgeSettings, outcomes_by_model
 from .measured import load_subject, measure_likelihoods
-from .settings import JudgeSettings
 
 POINTS = {"win": 1.0, "tie": 0.5, "inconsistent": 0.5, "loss": 0.0}
 

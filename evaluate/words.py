@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .report import Check, Comparison, General, LeftOut, Lengths, Preference, SealedSet, WinRate
+from .estimate import Comparison, LeftOut, WinRate
+from .parts import Check, General, Lengths, Preference, SealedSet
 
 MINUS = "\N{MINUS SIGN}"
 SLICE = 20

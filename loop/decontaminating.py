@@ -23,12 +23,14 @@ Row = TypeVar("Row", Item, PreferencePair)
 
 
 def evaluation_files(recipe: Recipe) -> tuple[Path, ...]:
-    """Return the files whose texts must not be trained on: the general questions, and those the recipe names.
+    """Return the files whose texts must not be trained on: those of the evaluation, and those the recipe names.
 
     The task check's labels hold no texts, only the ids of the recipe's own prompts.
     """
-    general = (recipe.evaluate.general.data,) if recipe.evaluate.general else ()
-    return tuple(dict.fromkeys((*general, *recipe.collect.decontaminate.against)))
+    asked, questions, bench = recipe.evaluate.general, recipe.evaluate.formats, recipe.evaluate.mt_bench
+    files = [asked.data if asked else None, questions.data if questions else None, bench.questions if bench else None]
+    named = [path for path in files if path is not None and not path.is_dir()]
+    return tuple(dict.fromkeys((*named, *recipe.collect.decontaminate.against)))
 
 
 def clean_items(run: Run, recipe: Recipe, items: Sequence[Item], progress: Progress = silent) -> list[Item]:

@@ -1,32 +1,37 @@
 """Judging what was trained, and the release that says so."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..collect import open_seal, read_openings, read_pairs, read_sealed
 from ..collect.item import content_hash
 from ..errors import UserError
 from ..recipe import Recipe, resolved
-from ..runs import Progress, Run, read_json, read_lines, silent, timed
+from ..runs import Progress, Run, read_json, silent, timed
 from .decontaminating import training_rows
 from .folder import base_model, collected_file, read_run_items, run_adapter
+from .reporting import PAGE, REPORT, write_report, write_report_page
 
 if TYPE_CHECKING:
     from ..evaluate import LeftOut, Report
     from ..publish import Release
 
+ELSEWHERE = {"tasks", "formats", "mt_bench", "audit", "gate"}
+"""Settings that show nothing new of the sealed set."""
+
 
 def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
     """Open the sealed set, compare base and tuned model on it, and write the report."""
-    from ..evaluate import evaluate_adapter, write_report_json
+    from ..evaluate import check_benchmarks, evaluate_adapter, run_benchmarks
 
     with timed(run, "evaluate") as summary:
         adapter, base = run_adapter(run), base_model(recipe)
         if adapter.base_sha256 != base.sha256:
             raise UserError(f"the adapter was trained on other weights than {base.name} has now; train again")
         sealed = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
-        settings = recipe.evaluate.model_dump(mode="json")
+        folder = run.folder / "evaluate"
+        check_benchmarks(adapter.path, base, recipe.evaluate, folder)
+        settings = recipe.evaluate.model_dump(mode="json", exclude=ELSEWHERE)
         shown = content_hash([pair.id for pair in sealed])  # new votes on sealed prompts show something new
         reason = f"adapter {adapter.sha256[:16]} on pairs {shown} under evaluation settings {content_hash(settings)}"
         report = evaluate_adapter(
@@ -34,13 +39,15 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             base,
             sealed,
             recipe.evaluate,
-            folder=run.folder / "evaluate",
+            folder=folder,
+            training=training_rows(run, recipe),
             openings=open_seal(collected_file(run, "sealed.json"), reason),
             left_out=_sealed_without_pair(run),
             progress=progress,
         )
-        write_report_json(run.folder / "report.json", report)
-        _write_page(run.folder / "report.html", run, report)
+        found = run_benchmarks(adapter.path, base, recipe.evaluate, folder, progress)
+        report = replace(report, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
+        report = write_report(run, report)
         summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")
     return report
 
@@ -62,11 +69,11 @@ def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Relea
     from ..publish import Evidence, write_release
 
     with timed(run, "release") as summary:
-        report = read_report(run.folder / "report.json")
-        _write_page(run.folder / "report.html", run, report)
+        report = read_report(run.folder / REPORT)
+        write_report_page(run.folder / PAGE, run, report)
         if not recipe.publish.examples:
             report = replace(report, examples=())
-        page = _write_page(run.folder / "evaluate" / "public.html", run, report)
+        page = write_report_page(run.folder / "evaluate" / "public.html", run, report)
         evidence = Evidence(
             recipe=resolved(recipe),
             base=base_model(recipe),
@@ -91,18 +98,3 @@ def _sealed_without_pair(run: Run) -> "list[LeftOut]":
     reasons = read_json(collected_file(run, "summary.json"))["left_out"]
     found = {reason: tuple(item_id for item_id in ids if item_id in held) for reason, ids in reasons.items()}
     return [LeftOut(f"sealed items without a pair: {reason}", ids) for reason, ids in found.items() if ids]
-
-
-def _write_page(path: Path, run: Run, report: "Report") -> Path:
-    from ..evaluate.page import write_page
-    from ..train.watching.alarms import read_alarms
-
-    return write_page(
-        path,
-        report,
-        metrics=read_lines(run.folder / "train" / "metrics.jsonl"),
-        alarms=read_alarms(run.folder / "train" / "alarms.json"),
-        stopping=run_adapter(run).stopping,
-        agreement=read_json(collected_file(run, "summary.json"))["agreement"],
-        costs=run.costs,
-    )

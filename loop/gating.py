@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..recipe import Recipe, resolved
+from ..recipe import Recipe
 from ..runs import Run, read_json
+from .reporting import refresh_report
 
 if TYPE_CHECKING:
     from ..evaluate.gates import GateResult
@@ -16,14 +17,14 @@ def gate_run(run: Run, recipe: Recipe) -> "GateResult":
     Raises:
         UserError: the recipe has no gate, or there is no report yet.
     """
-    from ..evaluate.gates import GateSettings, judge_gate, write_gate
+    from ..evaluate.gates import judge_gate, write_gate
     from ..train.watching.alarms import read_alarms
 
-    rules = resolved(recipe)["evaluate"].get("gate")
-    if rules is None:
+    if recipe.evaluate.gate is None:
         raise UserError(f"the recipe {recipe.name} has no gate: write its rules under evaluate.gate (docs/gates.md)")
     report = read_json(run.folder / "report.json")
     path = run.folder / "train" / "alarms.json"
-    result = judge_gate(report, GateSettings.model_validate(rules), read_alarms(path) if path.exists() else None)
+    result = judge_gate(report, recipe.evaluate.gate, read_alarms(path) if path.exists() else None)
     write_gate(run.folder / "gate.json", result)
+    refresh_report(run)
     return result

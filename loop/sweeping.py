@@ -20,7 +20,7 @@ from .sweep_cells import Job, base_scores, gpus, pairs_hash, read_by, read_score
 from .training import measured_settings
 
 if TYPE_CHECKING:
-    from ..evaluate.report import LeftOut
+    from ..evaluate.estimate import LeftOut
     from ..evaluate.sweeps.measure import TrainedCell
     from ..evaluate.sweeps.result import On, Sweep
     from ..models import ModelFolder
@@ -108,8 +108,8 @@ def run_sweep(
 def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", base: "ModelFolder") -> _Material:
     from transformers import AutoConfig
 
+    from ..evaluate.estimate import LeftOut
     from ..evaluate.likelihood import longest
-    from ..evaluate.report import LeftOut
     from ..train.rows import tokenise
     from ..train.template import load_training_tokenizer
 

@@ -10,7 +10,8 @@ from typing import Any
 from .. import __version__
 from ..collect import Item
 from ..collect.pair import TIE
-from ..evaluate.report import Comparison, Estimate, Report
+from ..evaluate.estimate import Comparison, Estimate
+from ..evaluate.report import Report
 from ..train import Adapter
 from ..train.settings import ADAPTER_ONLY
 from ..train.votes.reading import vote_facts

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from ..evaluate.report import Estimate, General, Report
+from ..evaluate.estimate import Estimate
+from ..evaluate.parts import General
+from ..evaluate.report import Report
 from .evidence import Evidence
 from .settings import PublishSettings
 

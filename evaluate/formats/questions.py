@@ -11,8 +11,7 @@ from ...collect.item import content_hash
 from ...errors import Problems, UserError
 from ...runs import read_lines
 from ..estimate import LeftOut
-from ..general import Question, read_general
-from ..settings import GeneralSettings
+from ..general import GeneralSettings, Question, read_general
 from ..tasks.aggregate import FEWEST_CLUSTERS
 from ..tasks.catalogue import resolve_name
 from ..tasks.mirror import read_mirror

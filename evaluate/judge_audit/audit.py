@@ -72,13 +72,7 @@ def audit_judge(
     """
     chosen = _choices(items, votes)
     given = _by_item(rulings, chosen)
-    rows = [
-        _Row(item, given[item.id], outcome, chosen[item.id], majority(chosen[item.id]))
-        for item in items
-        if chosen[item.id] and item.id in given and (outcome := given[item.id].outcome) is not None
-    ]
-    if not rows:
-        raise ValueError(f"none of {len(items)} items has both a vote and a verdict that can be read in both orders")
+    rows = _rows(items, given, chosen)
     unscored = [item_id for item_id, ruling in given.items() if not ruling.readable]
     clear = [row for row in rows if row.most in ("A", "B")]
     named = [row for row in rows if row.most is not None]
@@ -110,6 +104,19 @@ def audit_judge(
         may_gate=not reasons,
         reasons=tuple(reasons),
     )
+
+
+def _rows(
+    items: Sequence[Item], given: Mapping[str, Ruling], chosen: Mapping[str, tuple[Outcome, ...]]
+) -> list[_Row]:
+    rows = [
+        _Row(item, given[item.id], outcome, chosen[item.id], majority(chosen[item.id]))
+        for item in items
+        if chosen[item.id] and item.id in given and (outcome := given[item.id].outcome) is not None
+    ]
+    if not rows:
+        raise ValueError(f"none of {len(items)} items has both a vote and a verdict that can be read in both orders")
+    return rows
 
 
 def _choices(items: Sequence[Item], votes: Sequence[Vote]) -> dict[str, tuple[Outcome, ...]]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 from ...collect.intervals import wilson
-from ..report import Estimate
+from ..estimate import Estimate
 from .estimates import Plan
 from .means import Difference
 from .power import minimum_detectable_effect

@@ -12,7 +12,7 @@ from math import ceil
 from statistics import NormalDist
 
 from ...collect.intervals import standard_error, wilson
-from ..report import Comparison, Estimate, Verdict
+from ..estimate import Comparison, Estimate, Verdict
 from .mcnemar import mcnemar
 from .power import minimum_detectable_effect
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ...collect.intervals import holm
 from ...collect.pair import PreferencePair
+from ..estimate import LeftOut
 from ..likelihood import PairScore
 from ..preference import half_point, longer, normalised, reward_margins
-from ..report import LeftOut
 from ..statistics import (
     Plan,
     chance,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...pages import INK, style, svg
 from ...runs import write_text
-from ..report import Estimate
+from ..estimate import Estimate
 from ..words import MINUS, percent, points
 from .result import SettingResult, Sweep
 from .words import caveats, headline, outlook, summarise

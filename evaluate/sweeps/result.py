@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...runs import write_json
-from ..report import Estimate, LeftOut
+from ..estimate import Estimate, LeftOut
 
 FORMAT = 1
 """Raised whenever a result file of an older prefloop can no longer be read."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..report import Estimate
+from ..estimate import Estimate
 from ..words import percent, points
 from .result import PairTest, SettingResult, Sweep
 

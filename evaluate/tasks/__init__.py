@@ -2,7 +2,7 @@
 
 from .contenders import Contenders, contenders, loaded
 from .result import Average, TaskResults, TaskRow
-from .run import run_tasks
+from .run import check_tasks, run_tasks
 from .settings import TasksSettings
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "TaskResults",
     "TaskRow",
     "TasksSettings",
+    "check_tasks",
     "contenders",
     "loaded",
     "run_tasks",

@@ -14,6 +14,8 @@ from ..measured import Subject, Who, load_subject
 
 DTYPE = "bfloat16"
 """What `load_model` loads in."""
+GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""One of them is there wherever torch finds a GPU: NVIDIA's, Windows' and AMD's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,8 @@ class Contenders:
 
 def contenders(base: ModelFolder, adapter: Path | None = None, *, batch_size: int = 16) -> Contenders:
     """Name a model, and what was tuned from it, without loading either."""
-    import torch
-
     where = Path()
+    adapter = adapter.resolve() if adapter is not None else None
 
     def subject() -> Subject:
         if adapter is not None:
@@ -82,9 +83,18 @@ def contenders(base: ModelFolder, adapter: Path | None = None, *, batch_size: in
         return Subject(model, model, load_tokenizer(base.path), base.sha256, "", batch_size, where)
 
     sha256 = adapter_sha256(adapter) if adapter is not None else ""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = _device()
     named = Contenders(base, adapter, sha256, None, device, subject)
     return Contenders(base, adapter, sha256, _template(named.tokenizer_folder), device, subject)
+
+
+def _device() -> str:
+    """Return where a model would be loaded; torch takes seconds to import, and is asked only where there is a GPU."""
+    if not any(Path(name).exists() for name in GPUS):
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def loaded(subject: Subject, base: ModelFolder, adapter: Path) -> Contenders:

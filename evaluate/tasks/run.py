@@ -69,6 +69,13 @@ def run_tasks(settings: TasksSettings, models: Contenders, folder: Path, *, prog
     )
 
 
+def check_tasks(settings: TasksSettings, models: Contenders, folder: Path) -> None:
+    """Look for everything that would stop `run_tasks`, and ask nothing. Raises as it does."""
+    definitions = define(settings, folder)
+    if owed := _owed(definitions, _known(definitions, models, settings, folder)):
+        make_ready(definitions, owed, models, asked_as(settings))
+
+
 def _known(definitions: Definitions, models: Contenders, settings: TasksSettings, folder: Path) -> Known:
     known: Known = {}
     for who in models.sides:

@@ -15,8 +15,7 @@ import httpx
 import pytest
 from prefloop.collect.item import Message
 from prefloop.errors import UserError
-from prefloop.evaluate.judge import Duel, measure_wins, outcomes_by_model
-from prefloop.evaluate.settings import JudgeSettings
+from prefloop.evaluate.judge import Duel, JudgeSettings, measure_wins, outcomes_by_model
 from prefloop.evaluate.statistics import Plan
 from prefloop.models import SMALL_MODEL, resolve_model
 

@@ -58,7 +58,7 @@ def score_responses_only(model: "PreTrainedModel", *, lanes: Lanes | None = None
             values = scored_together(model.base_model, head, rows, lanes, trained)
         else:
             hidden = model.base_model(*args, **kwargs).last_hidden_state[:, :-1][scored]
-            values = head(hidden, labels[:, 1:][scored])
+            values = list(head(hidden, labels[:, 1:][scored]))
         spread = [value.new_zeros(scored.shape).masked_scatter(scored, value) for value in values]
         names = ("log_probs", "entropy", "mean_logits", "is_top1")
         loss = -values[0].sum() / scored.sum().clamp(min=1)

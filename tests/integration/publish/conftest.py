@@ -7,23 +7,9 @@ from typing import Any
 
 import pytest
 from prefloop.collect import Item, Message, Origin, PreferencePair
-from prefloop.evaluate.report import (
-    Check,
-    Comparison,
-    Criterion,
-    Estimate,
-    Example,
-    General,
-    HowMade,
-    LeftOut,
-    Lengths,
-    ModelIdentity,
-    Preference,
-    Report,
-    SealedSet,
-    Slice,
-    WinRate,
-)
+from prefloop.evaluate.estimate import Comparison, Estimate, LeftOut, ModelIdentity, WinRate
+from prefloop.evaluate.parts import Check, Criterion, Example, General, HowMade, Lengths, Preference, SealedSet, Slice
+from prefloop.evaluate.report import Report
 from prefloop.models import ModelFolder, fingerprint
 from prefloop.publish import Evidence
 from prefloop.train import Adapter, TrainSettings

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from prefloop.evaluate.report import Estimate, Report
+from prefloop.evaluate.estimate import Estimate
+from prefloop.evaluate.report import Report
 from prefloop.publish import Evidence, PublishSettings, render_card
 from prefloop.publish.card import comparisons, estimates
 from prefloop.publish.metadata import metadata

@@ -4,19 +4,11 @@ import pytest
 from prefloop.collect.item import Message
 from prefloop.collect.pair import PreferencePair
 from prefloop.evaluate.check import measure_check
+from prefloop.evaluate.estimate import LeftOut, ModelIdentity, WinRate
 from prefloop.evaluate.likelihood import PairScore, Scored
+from prefloop.evaluate.parts import Example, General, HowMade, Lengths, SealedSet
 from prefloop.evaluate.preference import measure_preference
-from prefloop.evaluate.report import (
-    Example,
-    General,
-    HowMade,
-    LeftOut,
-    Lengths,
-    ModelIdentity,
-    Report,
-    SealedSet,
-    WinRate,
-)
+from prefloop.evaluate.report import Report
 from prefloop.evaluate.statistics import Plan, compare, estimate_mean, estimate_share
 from prefloop.evaluate.words import caveats, summarise
 

@@ -3,8 +3,14 @@ from pathlib import Path
 import pytest
 from prefloop.collect.sampling.generate import Answer
 from prefloop.errors import Problems, UserError
-from prefloop.evaluate.check import check_answer, mark_answers, measure_check, read_labels, without_labels
-from prefloop.evaluate.settings import CheckSettings
+from prefloop.evaluate.check import (
+    CheckSettings,
+    check_answer,
+    mark_answers,
+    measure_check,
+    read_labels,
+    without_labels,
+)
 from prefloop.evaluate.statistics import Plan
 from pydantic import ValidationError
 

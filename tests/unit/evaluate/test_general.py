@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 from prefloop.errors import Problems, UserError
-from prefloop.evaluate.general import measure_general, read_general
-from prefloop.evaluate.settings import GeneralSettings
+from prefloop.evaluate.general import GeneralSettings, measure_general, read_general
 from prefloop.evaluate.statistics import Plan
 
 GOOD = {"question": "2 + 2?", "choices": ["3", "4"], "answer": 1}

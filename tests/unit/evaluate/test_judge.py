@@ -1,6 +1,13 @@
 import pytest
-from prefloop.evaluate.judge import Outcome, Verdict, measure_wins, outcomes_by_check, parse_verdict, settle
-from prefloop.evaluate.settings import JudgeSettings
+from prefloop.evaluate.judge import (
+    JudgeSettings,
+    Outcome,
+    Verdict,
+    measure_wins,
+    outcomes_by_check,
+    parse_verdict,
+    settle,
+)
 from prefloop.evaluate.statistics import Plan
 from pydantic import ValidationError
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.collect.intervals import standard_error, wilson
-from prefloop.evaluate.report import Estimate
+from prefloop.evaluate.estimate import Estimate
 from prefloop.evaluate.statistics import (
     Plan,
     bootstrap_mean,

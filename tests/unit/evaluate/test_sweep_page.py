@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from prefloop.collect import Message, PreferencePair
+from prefloop.evaluate.estimate import LeftOut
 from prefloop.evaluate.likelihood import PairScore, Scored
 from prefloop.evaluate.preference import reward_margins
-from prefloop.evaluate.report import LeftOut
 from prefloop.evaluate.statistics import Plan
 from prefloop.evaluate.sweeps.measure import Measured, TrainedCell, measure_sweep
 from prefloop.evaluate.sweeps.page import COLUMNS, render_sweep, setting_row

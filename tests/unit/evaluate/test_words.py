@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from prefloop.evaluate.report import Estimate, Report
+from prefloop.evaluate.estimate import Estimate
+from prefloop.evaluate.report import Report
 from prefloop.evaluate.words import caveats, percent, points, summarise
 
 
