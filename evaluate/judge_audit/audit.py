@@ -9,7 +9,7 @@ but for the difference that decides, which has Student's.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...collect import Item, Vote
