@@ -108,7 +108,8 @@ def _ready(task: Task, asked: Asked, tokenizer: Any, context: int) -> Ready:
 
 def _unbuilt(defined: Defined, error: Exception) -> Iterator[str]:
     said = str(error).strip().split("\n")[0] or "no reason given"
-    where = "; with no network, put the data into a folder and name it with --data-dir" * (not defined.read_from)
+    remote = read_setting(defined.file, "dataset_path") != "json"
+    where = "; with no network, put the data into a folder and name it with --data-dir" * remote
     yield f"{defined.task}: {type(error).__name__}: {said[:300]}{where}"
 
 
