@@ -27,6 +27,8 @@ PHASES = ("push", "label", "pull", "train", "evaluate", "release")
 
 REPEATABLE = {
     "train": "train",
+    "evaluate.audit": "release",
+    "evaluate.gate": "release",
     "evaluate": "evaluate",
     "publish": "release",
     "sweep": "release",

@@ -1,6 +1,6 @@
 """The verbs about judges."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..evaluate.attacks import AttackReport
     from ..evaluate.judge_audit import JudgeAudit
     from ..loop.judge_audits import Asked, Material
+    from ..recipe import Recipe
+    from ..runs import Run
 
 app = typer.Typer(help="Whether a judge can be trusted.", no_args_is_help=True)
 
@@ -29,7 +31,12 @@ KeyEnv = Annotated[str | None, typer.Option(help="The environment variable that 
 Instructions = Annotated[str | None, typer.Option(help="With --judge-model: what makes an answer better.")]
 InFlight = Annotated[int, typer.Option(help="With --judge-url: questions under way at once.", min=1)]
 Limit = Annotated[int | None, typer.Option(help="Ask about so many items only.", min=1)]
-Margin = Annotated[float, typer.Option(help="How far below people it may be and still gate.", min=0, max=0.5)]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        help="How far below people it may be and still gate.", min=0, max=0.5, show_default="the recipe's, 0.1"
+    ),
+]
 Attacks = Annotated[bool, typer.Option("--attacks", help="Also attack it, on 50 items: up to 600 questions.")]
 
 
@@ -47,7 +54,7 @@ def judge_audit(
     instructions: Instructions = None,
     in_flight: InFlight = 8,
     limit: Limit = None,
-    margin: Margin = 0.1,
+    margin: Margin = None,
     attacks: Attacks = False,
     as_json: Json = False,
 ) -> None:
@@ -58,19 +65,26 @@ def judge_audit(
     the run. Any items with votes can be used instead, for example from `prefloop collect import`. Nothing is asked
     twice: interrupt it whenever you like, the same command goes on.
     """
+    from ..evaluate.judge_audit import AuditSettings
     from ..loop.judge_audits import attack as run_attacks
     from ..loop.judge_audits import audit, write_audit_page
+    from ..loop.reporting import refresh_report
 
     named = _named(judge_url, judge_model, api_key_env, in_flight, instructions)
-    material, asked, folder, lock = _opened(recipe, run, overrides, items, votes, out, named, limit)
+    settings, opened = open_recipe(recipe, run, overrides) if recipe else (None, None)
+    material, asked, folder = _material(settings, opened, items, votes, out, named, limit)
+    if margin is None:
+        margin = (settings.evaluate.audit if settings else AuditSettings()).margin
     attacked = None
-    with lock:
+    with opened.locked() if opened else nullcontext():
         _say_before(material, asked, folder)
         with progress_bar("audit") as progress:
             found = audit(material, asked, folder, margin=margin, progress=progress)
         if attacks:
             with progress_bar("attacks") as progress:
                 attacked = run_attacks(material, asked, folder, progress=progress)
+        if opened:
+            refresh_report(opened)
     page = write_audit_page(folder, found, attacked)
     if as_json:
         result_json({"audit": asdict(found), "attacks": asdict(attacked) if attacked else None})
@@ -110,28 +124,24 @@ def _named(
     return Asked(endpoint, instructions or INSTRUCTIONS)
 
 
-def _opened(
-    recipe: Path | None,
-    run: Path | None,
-    overrides: list[str],
+def _material(
+    recipe: "Recipe | None",
+    run: "Run | None",
     items: Path | None,
     votes: Path | None,
     out: Path,
     named: "Asked | None",
     limit: int | None,
-) -> "tuple[Material, Asked, Path, AbstractContextManager[None]]":
-    """Return what the judge is audited on, the judge, where it is kept, and the run's lock if it is a run."""
+) -> "tuple[Material, Asked, Path]":
     from ..loop.judge_audits import file_material, recipe_judge, run_material
 
     if recipe is None and items is not None and votes is not None:
         if named is None:
             raise UserError("name the judge with --judge-url and --judge-model")
-        return file_material(items, votes, limit), named, out, nullcontext()
-    if recipe is None or items is not None or votes is not None:
+        return file_material(items, votes, limit), named, out
+    if recipe is None or run is None or items is not None or votes is not None:
         raise UserError("give a recipe, or both --items and --votes")
-    settings, opened = open_recipe(recipe, run, overrides)
-    asked = named or recipe_judge(settings)
-    return run_material(opened, limit), asked, opened.folder / "evaluate" / "judge_audit", opened.locked()
+    return run_material(run, limit), named or recipe_judge(recipe), run.folder / "evaluate" / "judge_audit"
 
 
 def _say_before(material: "Material", asked: "Asked", folder: Path) -> None:

@@ -26,10 +26,12 @@ one from the command line. Paths are relative to the recipe's folder.
 
 
 def docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Return the string under each field of a settings class."""
+    """Return the string under each field of a settings class, inherited ones too."""
+    inherited = [base for base in model.__bases__ if issubclass(base, BaseModel) and base is not BaseModel]
+    said = {name: text for base in inherited for name, text in docstrings(base).items()}
     body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0].body
     pairs = pairwise(body)
-    return {
+    return said | {
         field.target.id: " ".join(text.value.value.split())
         for field, text in pairs
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)

@@ -17,7 +17,8 @@ from .check import CheckSettings, Marks, mark_answers, measure_check
 from .contamination.find import SEALED
 from .estimate import LeftOut, ModelIdentity
 from .general import GeneralData, measure_general
-from .judge import Duel, JudgeSettings, Outcome, measure_wins, outcomes_by_check, outcomes_by_model
+from .judge import Duel, JudgeSettings, Outcome, endpoint_of, measure_wins, outcomes_by_check, outcomes_by_model
+from .judges.measure import Rubric, measure_rubric
 from .likelihood import PairScore
 from .material import Material, prepare
 from .measured import Subject, Who, load_subject, measure_answers, measure_likelihoods, measure_questions
@@ -86,14 +87,18 @@ def evaluate_adapter(
     """
     subject = load_subject(adapter, base, batch_size=settings.batch_size, folder=folder)
     material = prepare(subject, sealed, settings)
-    plan = Plan(settings.bootstrap, settings.confidence, settings.seed)
-    meter = Meter(progress, _work(material, settings))
+    plan, meter = (
+        Plan(settings.bootstrap, settings.confidence, settings.seed),
+        Meter(progress, _work(material, settings)),
+    )
     sides = _measure(subject, material, settings, folder, meter)
     preference = measure_preference(material.pairs, *sides.scores, plan)
     check = measure_check(*sides.marks, plan) if sides.marks else None
     win_rate = measure_wins(sides.judge, sides.outcomes, plan) if sides.judge else None
     general = measure_general(*sides.general, plan) if sides.general else None
     lengths = _lengths(*sides.answers, plan)
+    overlap = measure_overlap(training, material, settings, _results(sides, material), plan) if training else None
+    rubric = _rubric(sides, material, settings, folder, plan, meter)
     dropped = (*left_out, *material.left_out, *_unscored(sides.outcomes))
     sealed_set = _sealed_set(material.pairs, openings)
     return Report(
@@ -101,17 +106,16 @@ def evaluate_adapter(
         summary=summarise(preference, sealed_set),
         caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped),
         base=ModelIdentity(base.name, base.revision, base.sha256),
-        tuned=ModelIdentity(_tuned_name(adapter, base), "local", subject.adapter_sha256),
+        tuned=_tuned(subject, adapter, base),
         sealed=sealed_set,
         preference=preference,
         lengths=lengths,
         check=check,
         win_rate=win_rate,
         general=general,
+        rubric=rubric,
         style=_style(sides, settings, plan),
-        contamination=measure_overlap(training, material, settings, list(_results(sides, material)), plan)
-        if training
-        else None,
+        contamination=overlap,
         examples=tuple(_examples(material, *sides.answers, settings.examples)),
         left_out=dropped,
         how=_how(settings, meter.seconds),
@@ -164,6 +168,19 @@ def _judged(
     return outcomes
 
 
+def _rubric(
+    sides: _Sides, material: Material, settings: EvaluateSettings, folder: Path, plan: Plan, meter: Meter
+) -> Rubric | None:
+    if settings.rubric is None or settings.judge is None:
+        return None
+    base, tuned = ({name: answer.text for name, answer in side.items()} for side in sides.answers)
+    judge, store = endpoint_of(settings.judge), folder / "rubric.jsonl"
+    with meter.part("rubric"):
+        return measure_rubric(
+            material.prompts, base, tuned, settings.rubric, judge, store, plan, progress=meter.progress
+        )
+
+
 def _work(material: Material, settings: EvaluateSettings) -> int:
     questions = len(material.general.questions) if material.general else 0
     games = len(material.prompts) if settings.judge else 0
@@ -204,8 +221,9 @@ def _results(sides: _Sides, material: Material) -> Iterator[Scored]:
         yield Scored("General questions", data.name, base, tuned)
 
 
-def _tuned_name(adapter: Path, base: ModelFolder) -> str:
-    return f"{base.name}, all weights tuned" if is_whole(adapter) else f"{base.name} + {adapter.name}"
+def _tuned(subject: Subject, adapter: Path, base: ModelFolder) -> ModelIdentity:
+    name = f"{base.name}, all weights tuned" if is_whole(adapter) else f"{base.name} + {adapter.name}"
+    return ModelIdentity(name, "local", subject.adapter_sha256)
 
 
 def _lengths(before: Mapping[str, Answer], after: Mapping[str, Answer], plan: Plan) -> Lengths:

@@ -1,6 +1,6 @@
 """What the training data holds of the material that was just measured, and the results without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..collect.pair import PreferencePair
@@ -36,7 +36,7 @@ def measure_overlap(
     training: Sequence[PreferencePair],
     material: Material,
     settings: EvaluateSettings,
-    results: Sequence[Scored],
+    results: Iterable[Scored],
     plan: Plan,
 ) -> Contamination:
     """Look for every measured item in the training pairs, and compare both models without those that are there."""

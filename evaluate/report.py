@@ -16,6 +16,7 @@ from .estimate import LeftOut, ModelIdentity, Verdict, WinRate
 from .formats.result import Formats
 from .humans.result import HumanRound
 from .judge_audit.result import JudgeAudit
+from .judges.measure import Rubric
 from .mt_bench.result import MtBench
 from .parts import Check, Example, General, HowMade, Lengths, Preference, SealedSet
 from .style.result import StyleFindings
@@ -53,6 +54,8 @@ class Report:
     formats: Formats | None = None
     """The same questions in several wordings."""
     mt_bench: MtBench | None = None
+    rubric: Rubric | None = None
+    """Each answer judged alone."""
     style: StyleFindings | None = None
     """What the win rate is made of."""
     contamination: Contamination | None = None

@@ -9,6 +9,7 @@ from .gates import GateResult
 from .gates.page import section as gate
 from .humans.section import section as humans
 from .judge_audit.section import section as judge_audit
+from .judges.section import section as rubric
 from .mt_bench.page import section as mt_bench
 from .report import Report
 from .style.page import section as style
@@ -19,6 +20,8 @@ def sections(report: Report) -> Iterator[str]:
     """Yield each part that the report has, as HTML."""
     if report.humans:
         yield humans(report.humans, report.win_rate)
+    if report.rubric:
+        yield rubric(report.rubric)
     if report.style:
         yield style(report.style)
     if report.judge_audit:

@@ -1,6 +1,6 @@
 """What an evaluation can be told."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .check import CheckSettings
 from .formats.settings import FormatsSettings
@@ -8,6 +8,7 @@ from .gates.settings import GateSettings
 from .general import GeneralSettings
 from .judge import JudgeSettings
 from .judge_audit.settings import AuditSettings
+from .judges.settings import RubricSettings
 from .mt_bench.settings import MtBenchSettings
 from .style.settings import StyleSettings
 from .tasks.settings import TasksSettings
@@ -34,6 +35,8 @@ class EvaluateSettings(BaseModel):
     """The task check, if the task has one."""
     judge: JudgeSettings | None = None
     """The judge model; without one the task check decides who wins."""
+    rubric: RubricSettings | None = None
+    """What the judge rates or checks each answer by, alone, beside comparing the two."""
     general: GeneralSettings | None = None
     """The general task."""
     tasks: TasksSettings | None = None
@@ -48,3 +51,9 @@ class EvaluateSettings(BaseModel):
     """What is asked of a judge before it may decide (`prefloop judge audit`)."""
     gate: GateSettings | None = None
     """What the report must show before the model may ship (`prefloop evaluate --gate`, `prefloop gate`)."""
+
+    @model_validator(mode="after")
+    def _somebody_judges(self) -> "EvaluateSettings":
+        if self.rubric and not self.judge:
+            raise ValueError("rubric needs a judge: give evaluate.judge")
+        return self

@@ -56,6 +56,13 @@ def _joined(run: Run, report: "Report") -> "Report":
     from ..evaluate.judge_audit import read_audit
 
     folder = run.folder / "evaluate" / "judge_audit"
+    judge = (report.how.settings.get("judge") or {}).get("model")
     audit = read_audit(folder / "audit.json") if (folder / "audit.json").exists() else None
     attacks = read_attacks(folder / "attacks.json") if (folder / "attacks.json").exists() else None
-    return replace(report, humans=read_round(run, report.tuned.sha256), judge_audit=audit, attacks=attacks)
+    return replace(
+        report,
+        humans=read_round(run, report.tuned.sha256),
+        # An audit of some other judge says nothing about this report's.
+        judge_audit=audit if audit and audit.judge == judge else None,
+        attacks=attacks if attacks and attacks.judge == judge else None,
+    )

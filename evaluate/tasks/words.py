@@ -59,7 +59,7 @@ def summarise(found: TaskResults) -> str:
 
 def sentences(found: TaskResults) -> tuple[str, ...]:
     """Say what each task lets one say, tuned against base."""
-    return tuple(f"{row.label}: {say(row.decision)}" for row in found.rows if row.decision is not None)
+    return tuple(f"{row.name}: {say(row.decision)}" for row in found.rows if row.decision is not None)
 
 
 def caveats(found: TaskResults) -> tuple[str, ...]:
