@@ -57,6 +57,18 @@ class _Sides:
     """The general questions, and which answers are right."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is measured, with what, and where it is kept."""
+
+    subject: Subject
+    material: Material
+    settings: EvaluateSettings
+    folder: Path
+    plan: Plan
+    meter: Meter
+
+
 def evaluate_adapter(
     adapter: Path,
     base: ModelFolder,
@@ -85,20 +97,16 @@ def evaluate_adapter(
     Raises:
         UserError: the adapter, the labels, the general questions or the judge can't be used, or no sealed pair is left.
     """
-    subject = load_subject(adapter, base, batch_size=settings.batch_size, folder=folder)
-    material = prepare(subject, sealed, settings)
-    plan, meter = (
-        Plan(settings.bootstrap, settings.confidence, settings.seed),
-        Meter(progress, _work(material, settings)),
-    )
-    sides = _measure(subject, material, settings, folder, meter)
+    job = _open_job(adapter, base, sealed, settings, folder, progress)
+    material, plan = job.material, job.plan
+    sides = _measure(job)
     preference = measure_preference(material.pairs, *sides.scores, plan)
     check = measure_check(*sides.marks, plan) if sides.marks else None
     win_rate = measure_wins(sides.judge, sides.outcomes, plan) if sides.judge else None
     general = measure_general(*sides.general, plan) if sides.general else None
     lengths = _lengths(*sides.answers, plan)
-    overlap = measure_overlap(training, material, settings, _results(sides, material), plan) if training else None
-    rubric = _rubric(sides, material, settings, folder, plan, meter)
+    rubric = _rubric(job, sides)
+    overlap = measure_overlap(training, material, settings, _results(job, sides), plan) if training else None
     dropped = (*left_out, *material.left_out, *_unscored(sides.outcomes))
     sealed_set = _sealed_set(material.pairs, openings)
     return Report(
@@ -106,7 +114,7 @@ def evaluate_adapter(
         summary=summarise(preference, sealed_set),
         caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped),
         base=ModelIdentity(base.name, base.revision, base.sha256),
-        tuned=_tuned(subject, adapter, base),
+        tuned=_tuned(job.subject, adapter, base),
         sealed=sealed_set,
         preference=preference,
         lengths=lengths,
@@ -114,15 +122,30 @@ def evaluate_adapter(
         win_rate=win_rate,
         general=general,
         rubric=rubric,
-        style=_style(sides, settings, plan),
+        style=_style(job, sides),
         contamination=overlap,
         examples=tuple(_examples(material, *sides.answers, settings.examples)),
         left_out=dropped,
-        how=_how(settings, meter.seconds),
+        how=_how(settings, job.meter.seconds),
     )
 
 
-def _measure(subject: Subject, material: Material, settings: EvaluateSettings, folder: Path, meter: Meter) -> _Sides:
+def _open_job(
+    adapter: Path,
+    base: ModelFolder,
+    sealed: Sequence[PreferencePair],
+    settings: EvaluateSettings,
+    folder: Path,
+    progress: Progress,
+) -> _Job:
+    subject = load_subject(adapter, base, batch_size=settings.batch_size, folder=folder)
+    material = prepare(subject, sealed, settings)
+    plan = Plan(settings.bootstrap, settings.confidence, settings.seed)
+    return _Job(subject, material, settings, folder, plan, Meter(progress, _work(material, settings)))
+
+
+def _measure(job: _Job) -> _Sides:
+    subject, material, settings, meter = job.subject, job.material, job.settings, job.meter
     tokens, prompts, words = material.tokens, material.prompts, settings.max_new_tokens
     with meter.part("likelihoods"):
         advance = meter.counting("pair")
@@ -133,7 +156,7 @@ def _measure(subject: Subject, material: Material, settings: EvaluateSettings, f
     marks = _marks(answers, material, settings.check) if settings.check else None
     judge, outcomes = "check" if marks else None, outcomes_by_check(*marks) if marks else {}
     if settings.judge:
-        judge, outcomes = settings.judge.model, _judged(answers, material, settings.judge, folder, meter)
+        judge, outcomes = settings.judge.model, _judged(job, answers, settings.judge)
     general, data = None, material.general
     if data:
         with meter.part("general"):
@@ -151,9 +174,8 @@ def _marks(answers: Both[dict[str, Answer]], material: Material, check: CheckSet
     return mark_answers(base, check, material.labels), mark_answers(tuned, check, material.labels)
 
 
-def _judged(
-    answers: Both[dict[str, Answer]], material: Material, judge: JudgeSettings, folder: Path, meter: Meter
-) -> dict[str, Outcome]:
+def _judged(job: _Job, answers: Both[dict[str, Answer]], judge: JudgeSettings) -> dict[str, Outcome]:
+    material, meter = job.material, job.meter
     base, tuned = answers
     duels = [Duel(name, prompt, base[name].text, tuned[name].text) for name, prompt in material.prompts.items()]
     before = meter.done
@@ -162,22 +184,21 @@ def _judged(
         meter.progress(before + WORK["game"] * done, meter.total)
 
     with meter.part("judge"):
-        outcomes = outcomes_by_model(duels, judge, folder / "verdicts.jsonl", progress=progress)
+        outcomes = outcomes_by_model(duels, judge, job.folder / "verdicts.jsonl", progress=progress)
     meter.done = before
     meter.advance("game", 2 * len(duels))
     return outcomes
 
 
-def _rubric(
-    sides: _Sides, material: Material, settings: EvaluateSettings, folder: Path, plan: Plan, meter: Meter
-) -> Rubric | None:
-    if settings.rubric is None or settings.judge is None:
+def _rubric(job: _Job, sides: _Sides) -> Rubric | None:
+    rubric, judge = job.settings.rubric, job.settings.judge
+    if rubric is None or judge is None:
         return None
     base, tuned = ({name: answer.text for name, answer in side.items()} for side in sides.answers)
-    judge, store = endpoint_of(settings.judge), folder / "rubric.jsonl"
-    with meter.part("rubric"):
+    store, progress = job.folder / "rubric.jsonl", job.meter.progress
+    with job.meter.part("rubric"):
         return measure_rubric(
-            material.prompts, base, tuned, settings.rubric, judge, store, plan, progress=meter.progress
+            job.material.prompts, base, tuned, rubric, endpoint_of(judge), store, job.plan, progress=progress
         )
 
 
@@ -193,7 +214,7 @@ def _unscored(outcomes: Mapping[str, Outcome]) -> list[LeftOut]:
     return [LeftOut("prompts on which the judge gave no readable verdict", unscored)] if unscored else []
 
 
-def _style(sides: _Sides, settings: EvaluateSettings, plan: Plan) -> StyleFindings | None:
+def _style(job: _Job, sides: _Sides) -> StyleFindings | None:
     if sides.judge is None:
         return None
     base, tuned = sides.answers
@@ -205,11 +226,11 @@ def _style(sides: _Sides, settings: EvaluateSettings, plan: Plan) -> StyleFindin
     if sides.marks:
         before, after = ({name: all(met.values()) for name, met in side.items()} for side in sides.marks)
         passed = before, after
-    return measure_style(rows, sides.judge, settings.style, plan, passed=passed)
+    return measure_style(rows, sides.judge, job.settings.style, job.plan, passed=passed)
 
 
-def _results(sides: _Sides, material: Material) -> Iterator[Scored]:
-    prompts = {pair.id: pair.prompt_id for pair in material.pairs}
+def _results(job: _Job, sides: _Sides) -> Iterator[Scored]:
+    prompts = {pair.id: pair.prompt_id for pair in job.material.pairs}
     base, tuned = (dict(zip(prompts, normalised(side), strict=True)) for side in sides.scores)
     yield Scored("Preference accuracy", SEALED, base, tuned, prompts)
     if sides.marks:
