@@ -10,7 +10,7 @@ from ..recipe import Recipe, resolved
 from ..runs import Progress, Run, read_json, silent, timed
 from .decontaminating import training_rows
 from .folder import base_model, collected_file, read_run_items, run_adapter
-from .reporting import PAGE, REPORT, write_report, write_report_page
+from .reporting import GATE, PAGE, REPORT, write_report, write_report_page
 
 if TYPE_CHECKING:
     from ..evaluate import LeftOut, Report
@@ -47,6 +47,7 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
         )
         found = run_benchmarks(adapter.path, base, recipe.evaluate, folder, progress)
         report = replace(report, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
+        (run.folder / GATE).unlink(missing_ok=True)  # it judged the report before
         report = write_report(run, report)
         summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")
     return report

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Run, read_json
-from .reporting import refresh_report
+from .reporting import GATE, REPORT, refresh_report
 
 if TYPE_CHECKING:
     from ..evaluate.gates import GateResult
@@ -22,9 +22,9 @@ def gate_run(run: Run, recipe: Recipe) -> "GateResult":
 
     if recipe.evaluate.gate is None:
         raise UserError(f"the recipe {recipe.name} has no gate: write its rules under evaluate.gate (docs/gates.md)")
-    report = read_json(run.folder / "report.json")
+    report = read_json(run.folder / REPORT)
     path = run.folder / "train" / "alarms.json"
     result = judge_gate(report, recipe.evaluate.gate, read_alarms(path) if path.exists() else None)
-    write_gate(run.folder / "gate.json", result)
+    write_gate(run.folder / GATE, result)
     refresh_report(run)
     return result

@@ -11,7 +11,7 @@ from .human_rounds import read_round
 if TYPE_CHECKING:
     from ..evaluate import Report
 
-REPORT, PAGE = "report.json", "report.html"
+REPORT, PAGE, GATE = "report.json", "report.html", "gate.json"
 
 
 def write_report(run: Run, report: "Report") -> "Report":
@@ -38,7 +38,7 @@ def write_report_page(path: Path, run: Run, report: "Report") -> Path:
     from ..evaluate.page import write_page
     from ..train.watching.alarms import read_alarms
 
-    gate = run.folder / "gate.json"
+    gate = run.folder / GATE
     return write_page(
         path,
         report,

@@ -71,6 +71,37 @@ def test_the_tuned_model_is_better_than_its_base_and_than_a_length_rule(finished
     assert report.sealed.openings == 1
 
 
+def test_the_report_tells_style_from_substance_and_what_the_training_saw(finished):
+    folder, _ = finished
+    report = read_report(folder / "report.json")
+    assert report.style.judge == "check"
+    assert report.style.prompts + sum(entry.count for entry in report.style.left_out) == report.sealed.prompts
+    assert {one.name for one in report.contamination.benchmarks} == {"sealed", "general.jsonl"}
+    assert report.contamination.overlapping == 0
+    page = (folder / "report.html").read_text()
+    assert "Style or substance?" in page
+    assert "None of the" in page
+
+
+def test_the_gate_has_an_exit_code(finished):
+    folder, _ = finished
+    recipe = Path(__file__).parents[2] / "recipes" / "demo" / "recipe.yaml"
+    before = read_report(folder / "report.json")
+
+    def judged(rules):
+        command = [PREFLOOP, "gate", recipe, "--run", folder, "--set", "train.save_every=5"]
+        done = subprocess.run([*command, "--set", f"evaluate.gate={rules}"], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = judged("{superior: [preference, check], max_sealed_openings: 1, no_contamination: true}")
+    assert code == 0, said
+    assert "shown to be better" in said
+    code, said = judged("{superior: [preference], non_inferior: {ifeval: 2}}")
+    assert (code, "not measured" in said) == (1, True), said
+    assert "not measured" in (folder / "report.html").read_text()
+    assert read_report(folder / "report.json") == before
+
+
 def test_the_release_is_whole_and_the_page_needs_nothing_else(finished):
     folder, _ = finished
     release = read_release(folder / "release")
