@@ -168,12 +168,13 @@ def evaluate(
     Beside the sealed pairs: the task check, a judge model, general questions, benchmark tasks, wordings, style, overlap
     with the training data, as far as the recipe asks for them. Interrupt it whenever you like; it goes on.
     """
-    from .loop import evaluate_run
+    from .loop.evaluating import evaluate_run, forecast_run
 
     settings, opened = open_recipe(recipe, run, overrides)
     if must_pass and settings.evaluate.gate is None:
         raise UserError(f"--gate: the recipe {settings.name} has no rules; write them under evaluate.gate")
     with opened.locked():
+        say(forecast_run(opened, settings))
         with progress_bar("evaluate") as progress:
             report = evaluate_run(opened, settings, progress)
         result(report.summary)

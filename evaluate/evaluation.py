@@ -124,7 +124,7 @@ def evaluate_adapter(
         rubric=rubric,
         style=_style(job, sides),
         contamination=overlap,
-        examples=tuple(_examples(material, *sides.answers, settings.examples)),
+        examples=tuple(_examples(job, sides)),
         left_out=dropped,
         how=_how(settings, job.meter.seconds),
     )
@@ -259,15 +259,15 @@ def _lengths(before: Mapping[str, Answer], after: Mapping[str, Answer], plan: Pl
     )
 
 
-def _examples(
-    material: Material, base: Mapping[str, Answer], tuned: Mapping[str, Answer], count: int
-) -> Iterator[Example]:
+def _examples(job: _Job, sides: _Sides) -> Iterator[Example]:
     """Take prompts by their id, which is a hash: a fair draw that nobody can choose by its result."""
+    prompts, (base, tuned) = job.material.prompts, sides.answers
     tags: dict[str, set[str]] = {}
-    for pair in material.pairs:
+    for pair in job.material.pairs:
         tags.setdefault(pair.prompt_id, set()).update(pair.tags)
-    for name in sorted(material.prompts)[:count]:
-        yield Example(name, material.prompts[name], base[name].text, tuned[name].text, tuple(sorted(tags[name])))
+    for name in sorted(prompts)[: job.settings.examples]:
+        said, outcome = tuple(sorted(tags[name])), sides.outcomes.get(name)
+        yield Example(name, prompts[name], base[name].text, tuned[name].text, said, outcome)
 
 
 def _sealed_set(pairs: Sequence[PreferencePair], openings: int) -> SealedSet:

@@ -9,6 +9,7 @@ from ..runs import Cost, write_text
 from ..train.watching.alarms import Alarm
 from ..train.watching.stopping import Stopping
 from .curves import training_curves
+from .examples import OUTCOMES, filters, marks
 from .fragments import change, share
 from .gates import GateResult
 from .plots import accuracy_plot, check_plot, comparisons, lengths_plot, margins_plot, slices_plot
@@ -74,7 +75,8 @@ def render_page(
         loader=PackageLoader("prefloop.evaluate", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {"percent": percent, "points": points, "share": share, "change": change, "chance": _chance}
-    template = environment.get_template("page.html")
+    environment.filters["outcome"] = OUTCOMES.__getitem__
+    template, by = environment.get_template("page.html"), filters(report.examples)
     return template.render(
         style=style(),
         report=report,
@@ -89,6 +91,8 @@ def render_page(
         costs=costs or {},
         gate=gate_section(gate),
         sections=list(sections(report)),
+        filters=by,
+        marks=[marks(example, by) for example in report.examples],
     )
 
 

@@ -101,6 +101,8 @@ class Example:
     base: str
     tuned: str
     tags: tuple[str, ...]
+    outcome: str | None = None
+    """Of the comparison: `win`, `tie`, `inconsistent`, `loss` or `unscored` for the tuned model; None without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class EvaluateSettings(BaseModel):
     """The probability with which an interval should hold the true value."""
     seed: int = Field(default=0, ge=0)
     """Of the resampling; answers are generated greedily."""
-    examples: int = Field(default=6, ge=0)
+    examples: int = Field(default=24, ge=0)
     """How many sealed prompts the report shows with both answers."""
     check: CheckSettings | None = None
     """The task check, if the task has one."""

@@ -53,6 +53,14 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
     return report
 
 
+def forecast_run(run: Run, recipe: Recipe) -> str:
+    """Say what the sealed pairs can show, before they are opened. Raises UserError where nothing was trained yet."""
+    from ..evaluate.forecast import forecast
+
+    run_adapter(run)
+    return forecast(read_pairs(collected_file(run, "sealed_pairs.jsonl")), recipe.evaluate.confidence)
+
+
 def seal_status(run: Run) -> dict[str, object]:
     """Return how many prompts are sealed, how often they were opened, and when and why the last time."""
     path = collected_file(run, "sealed.json")
