@@ -98,21 +98,21 @@ def evaluate_adapter(
         UserError: the adapter, the labels, the general questions or the judge can't be used, or no sealed pair is left.
     """
     job = _open_job(adapter, base, sealed, settings, folder, progress)
-    material, plan = job.material, job.plan
-    sides = _measure(job)
+    material, plan, sides = job.material, job.plan, _measure(job)
     preference = measure_preference(material.pairs, *sides.scores, plan)
     check = measure_check(*sides.marks, plan) if sides.marks else None
     win_rate = measure_wins(sides.judge, sides.outcomes, plan) if sides.judge else None
     general = measure_general(*sides.general, plan) if sides.general else None
     lengths = _lengths(*sides.answers, plan)
     rubric = _rubric(job, sides)
+    style = _style(job, sides)
     overlap = measure_overlap(training, material, settings, _results(job, sides), plan) if training else None
     dropped = (*left_out, *material.left_out, *_unscored(sides.outcomes))
     sealed_set = _sealed_set(material.pairs, openings)
     return Report(
         verdict=preference.normalised.verdict,
         summary=summarise(preference, sealed_set),
-        caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped),
+        caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped, style, overlap),
         base=ModelIdentity(base.name, base.revision, base.sha256),
         tuned=_tuned(job.subject, adapter, base),
         sealed=sealed_set,
@@ -122,7 +122,7 @@ def evaluate_adapter(
         win_rate=win_rate,
         general=general,
         rubric=rubric,
-        style=_style(job, sides),
+        style=style,
         contamination=overlap,
         examples=tuple(_examples(job, sides)),
         left_out=dropped,

@@ -1,9 +1,14 @@
 """The verdict and its caveats, in words that need no statistics."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from .estimate import Comparison, LeftOut, WinRate
 from .parts import Check, General, Lengths, Preference, SealedSet
+
+if TYPE_CHECKING:
+    from .contamination import Contamination
+    from .style import StyleFindings
 
 MINUS = "\N{MINUS SIGN}"
 SLICE = 20
@@ -43,6 +48,8 @@ def caveats(
     win_rate: WinRate | None,
     general: General | None,
     left_out: tuple[LeftOut, ...],
+    style: "StyleFindings | None" = None,
+    overlap: "Contamination | None" = None,
 ) -> tuple[str, ...]:
     """List what a reader must know before believing the verdict."""
     return (
@@ -50,6 +57,8 @@ def caveats(
         *_about_sealed(sealed, preference),
         *_about_length(preference, lengths),
         *_about_task(check, win_rate),
+        *_about_style(style),
+        *_about_overlap(overlap),
         *_about_general(general),
         *_about_left_out(left_out),
     )
@@ -128,6 +137,17 @@ def _about_task(check: Check | None, win_rate: WinRate | None) -> Iterator[str]:
         yield "The win rate goes by the task check alone: no judge model and no person compared the answers."
     if win_rate is not None and win_rate.unscored:
         yield f"The judge gave no readable verdict on {win_rate.unscored} prompts; they count for neither model."
+
+
+def _about_style(style: "StyleFindings | None") -> Iterator[str]:
+    if style is not None and style.kind == "style":
+        yield "The win rate is style: it learnt to sound better, and a win beyond that is not shown."
+
+
+def _about_overlap(overlap: "Contamination | None") -> Iterator[str]:
+    if overlap is not None and overlap.overlapping:
+        what = "item stands" if overlap.overlapping == 1 else "items stand"
+        yield f"{overlap.overlapping} evaluation {what} in the training data; the results without are further down."
 
 
 def _about_general(general: General | None) -> Iterator[str]:
