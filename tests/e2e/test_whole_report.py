@@ -1,0 +1,131 @@
+"""Everything an evaluation can measure, on one report: a tiny model, its adapter, and a judge behind real HTTP."""
+
+import json
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from prefloop.evaluate import EvaluateSettings, evaluate_adapter, read_report, run_benchmarks, write_report_json
+from prefloop.evaluate.gates import GateSettings, judge_gate
+from prefloop.evaluate.page import write_page
+from prefloop.runs import read_json
+
+VERDICT = "Both try. [[yes]] [[7]] [[A]]"
+"""What the judge says to everything: the first answer wins, so that the two orders never agree."""
+PROMPTS = {
+    "single-v1": ("single", "[[rating]]", "{question}|{answer}"),
+    "single-v1-multi-turn": ("single", "[[rating]]", "{question_1}|{answer_1}|{question_2}|{answer_2}"),
+}
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """A judge behind HTTP: its URL, and what it was asked."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            message = {"role": "assistant", "content": VERDICT}
+            usage = {"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 60}
+            reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "judge", "usage": usage}
+            body = json.dumps(reply | {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1", asked
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def adapter(tiny_model, tmp_path):
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from prefloop.models import load_model
+
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
+    get_peft_model(load_model(tiny_model.path), config).save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+@pytest.fixture
+def settings(judge, tmp_path):
+    url, _ = judge
+    files = {name: tmp_path / f"{name}.jsonl" for name in ("general", "questions", "prompts")}
+    rows = [{"question": f"Is {n} even?", "choices": ["yes", "no"], "answer": n % 2} for n in range(12)]
+    asked = [{"question_id": 81 + n, "category": "writing", "turns": [f"Write {n}.", "Again."]} for n in range(6)]
+    forms = [
+        {"name": name, "type": kind, "output_format": form, "system_prompt": "Judge.", "prompt_template": text}
+        for name, (kind, form, text) in PROMPTS.items()
+    ]
+    for path, lines in zip(files.values(), (rows, asked, forms), strict=True):
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    endpoint = {"base_url": url, "model": "judge", "input_price": 1.0, "output_price": 2.0, "budget": 10.0}
+    return EvaluateSettings.model_validate(
+        {
+            "max_new_tokens": 8,
+            "bootstrap": 1000,
+            "check": {"max_words": 20},
+            "judge": endpoint,
+            "rubric": {"rubric": "Helpful?", "criteria": ["Names a town."]},
+            "general": {"data": files["general"]},
+            "tasks": {"run": [str(files["general"])]},
+            "formats": {"data": files["general"], "resamples": 200},
+            "mt_bench": {
+                "questions": files["questions"], "prompts": files["prompts"], "judge": endpoint,
+                "max_new_tokens": 8, "judge_max_tokens": 32,
+            },
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
+    adapter, settings, tiny_model, make_pairs, judge, tmp_path
+):
+    sealed, folder = make_pairs(24), tmp_path / "evaluate"
+
+    def evaluated():
+        core = evaluate_adapter(adapter, tiny_model, sealed, settings, folder=folder, training=sealed[:2])
+        found = run_benchmarks(adapter, tiny_model, settings, folder)
+        return replace(core, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
+
+    report, (_, asked) = evaluated(), judge
+    wins = report.win_rate
+    assert (wins.wins, wins.losses, wins.unscored, wins.rate.value) == (0, 0, 0, 0.5)
+    assert wins.inconsistent == sum(example.base != example.tuned for example in report.examples) > 0
+    assert [line.what for line in report.rubric.lines] == ["Helpful?", "Names a town."]
+    assert report.tasks.rows[0].questions == 12
+    assert len(report.formats.variants) > 5
+    assert {row.score.value for row in report.mt_bench.scores} == {7.0}
+    assert report.contamination.benchmarks[0].overlapping.keys() >= {pair.prompt_id for pair in sealed[:2]}
+    assert report.contamination.recomputed[0].without.base.n < 24
+    path = write_report_json(tmp_path / "report.json", report)
+    assert read_report(path) == report
+
+    count = len(asked)
+    again = evaluated()
+    assert len(asked) == count
+    assert (again.preference, again.win_rate, again.rubric) == (report.preference, report.win_rate, report.rubric)
+    assert again.tasks.asked_now == 0
+
+    rules = GateSettings(non_inferior={"general": 50}, no_contamination=True, judge_audited=True)
+    gate = judge_gate(read_json(path), rules)
+    assert [rule.measured for rule in gate.rules] == [True, False, True]
+    assert not gate.passed
+    page = write_page(tmp_path / "report.html", report, gate=gate).read_text()
+    for heading in ("Style or substance?", "MT-Bench", "Names a town.", "the orders disagree", "wordings"):
+        assert heading in page, heading
+    assert "<script" not in page
