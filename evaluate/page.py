@@ -18,6 +18,8 @@ from .sections import gate_section, sections
 from .words import percent, points
 
 WORDS = {"better": "Better", "worse": "Worse", "can't tell yet": "Can't tell yet"}
+SHOWN = 6
+"""Examples that are seen before one asks for more."""
 NAMES = {
     "alpha": "Krippendorff's alpha",
     "alpha_interval": "its interval",
@@ -92,6 +94,7 @@ def render_page(
         gate=gate_section(gate),
         sections=list(sections(report)),
         filters=by,
+        shown=SHOWN,
         marks=[marks(example, by) for example in report.examples],
     )
 
