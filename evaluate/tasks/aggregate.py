@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from ...errors import UserError
 from ..leaderboard import GroupScore, Score, SubtaskScore, Summary, summarize_v1, summarize_v2
 from ..measured import Who
-from ..statistics import Difference, decide_all, mean_with_error, paired_difference
+from ..statistics import Difference, MeanWithError, decide_all, mean_with_error, paired_difference
 from .catalogue import BOARDS, Board
 from .definitions import Group
 from .harness import Item
@@ -117,20 +118,27 @@ def _score(
     asked, whole = len(items), measured.outcome.questions
     part = () if asked == whole else (f"{asked:,} of {whole:,} questions",)
     subtask = SubtaskScore(
-        measured.task, found.value, found.standard_error, 100 * found.value, False, 0.0, asked, whole,
+        measured.task, found.value, _as_score(found, 1).standard_error, 100 * found.value, False, 0.0, asked, whole,
         measured.outcome.shots,
     )  # fmt: skip
     return GroupScore(
         benchmark=group.name,
         label=f"part of {group.name}: {part[0]}" if part else group.name,
-        score=Score(100 * found.value, 100 * found.standard_error, 100 * found.low, 100 * found.high),
-        raw=Score(found.value, found.standard_error, found.low, found.high),
+        score=_as_score(found, 100),
+        raw=_as_score(found, 1),
         error_rule="questions that share a cluster as one" if clusters else "questions independent",
         subtasks=(subtask,),
         missing=(),
         deviations=part,
         unknown=(),
     )
+
+
+def _as_score(found: MeanWithError, scale: float) -> Score:
+    """Return a mean as a score; one question has no error, and no interval."""
+    if not isfinite(found.standard_error):
+        return Score(scale * found.value, None, None, None)
+    return Score(scale * found.value, scale * found.standard_error, scale * found.low, scale * found.high)
 
 
 def _shared(items: Sequence[Item]) -> list[str] | None:

@@ -138,6 +138,17 @@ def test_an_own_task_without_a_number_a_question_is_refused() -> None:
         aggregate([alone("a")], {"base": {"a": found}}, SETTINGS)
 
 
+def test_one_question_has_no_error(tmp_path: Path) -> None:
+    both = {
+        "base": {"a": measured("a", items([1.0], "acc,none"))},
+        "tuned": {"a": measured("a", items([0.0], "acc,none"))},
+    }
+    (row,), _ = aggregate([alone("a")], both, SETTINGS)
+    assert (row.base.raw.value, row.base.raw.standard_error, row.base.score.low) == (1.0, None, None)
+    assert row.decision is None
+    assert row_cells(row)[3] == "one question says nothing"
+
+
 def test_notes_stand_in_the_label() -> None:
     name = "gsm8k"
     found = measured(name, items([1.0, 0.0], "exact_match,strict-match"), shots=5, questions=1319)
