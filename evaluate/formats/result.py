@@ -38,8 +38,8 @@ class Spread:
     gap: Estimate
     """Best minus worst; its interval resamples questions."""
     chance_gap: float
-    """The gap that would be expected if wording changed nothing: each question's scores dealt out to the wordings
-    anew. A largest difference of many is never 0."""
+    """The gap to expect if no wording were better than another: each question's scores dealt out to the wordings
+    anew. A largest difference of many is never 0, and here it can be above the gap seen."""
     p: float
     """How often such a deal shows a gap at least as large as the one seen."""
 

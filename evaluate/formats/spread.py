@@ -22,7 +22,7 @@ def spread(
     """Return mean, spread and best-worst gap over wordings.
 
     The gap's interval is the percentile bootstrap's over whole clusters of questions (Efron and Tibshirani 1993,
-    chapter 13). A largest difference is above 0 even where wording changes nothing; `chance_gap` and `p` say how far,
+    chapter 13). A largest difference is above 0 even where no wording is better; `chance_gap` and `p` say how far,
     by dealing each question's scores out to the wordings anew (Pitman 1937: exchangeable under no effect).
 
     Args:

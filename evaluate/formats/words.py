@@ -35,7 +35,7 @@ def _spread(name: str, spread: Spread, count: int, questions: int) -> str:
         f"{name} gets {percent(spread.mean)} of {questions} questions right on average over {count} wordings, from "
         f"{percent(spread.lowest)} to {percent(spread.highest)}: "
         f"{100 * gap.value:.1f} points between “{spread.best}” and “{spread.worst}” (interval {100 * gap.low:.1f} to "
-        f"{100 * gap.high:.1f}; wording that changed nothing would give {100 * spread.chance_gap:.1f})."
+        f"{100 * gap.high:.1f}; were no wording better than another, chance would give {100 * spread.chance_gap:.1f})."
     )
     verdict = " Wording moves the score." if spread.p < 0.05 else " That wording moves the score is not shown."
     return told + verdict
