@@ -151,7 +151,9 @@ def _settings(kind: type[Settings], **values: object) -> Settings:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        said = [
+            f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()
+        ]
         raise Problems("these options can't be used", said) from error
 
 
