@@ -75,11 +75,12 @@ def seal_status(run: Run) -> dict[str, object]:
 def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":
     """Write the folder that would go to the Hub."""
     from ..evaluate import read_report
-    from ..publish import Evidence, write_release
+    from ..publish import Evidence, shorten_report, write_release
 
     with timed(run, "release") as summary:
         report = read_report(run.folder / REPORT)
         write_report_page(run.folder / PAGE, run, report)
+        report = shorten_report(report)
         if not recipe.publish.examples:
             report = replace(report, examples=())
         page = write_report_page(run.folder / "evaluate" / "public.html", run, report)

@@ -2,7 +2,8 @@
 
 from .card import render_card
 from .evidence import Evidence
+from .redact import shorten_report
 from .release import Release, read_release, write_release
 from .settings import PublishSettings
 
-__all__ = ["Evidence", "PublishSettings", "Release", "read_release", "render_card", "write_release"]
+__all__ = ["Evidence", "PublishSettings", "Release", "read_release", "render_card", "shorten_report", "write_release"]

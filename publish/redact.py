@@ -2,16 +2,21 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ..errors import Problems
+from ..evaluate.report import Report
 from ..home import home
 
 SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
 SECRET_FORM = re.compile(rb"\b(?:hf_[A-Za-z0-9]{30,}|sk-[A-Za-z0-9_-]{24,}|gh[pousr]_[A-Za-z0-9]{36,})\b")
 """How tokens of the Hub, of OpenAI-compatible services and of GitHub look."""
+ANY_PATH = re.compile(r"(?<![\w./:])(?:/[\w.@+~-]+)+/([\w.@+~-]+)")
+"""An absolute path in a command line."""
 HEAD = 1 << 20
 """Bytes of a weights file that are searched: its header, where text can stand."""
 
@@ -37,6 +42,30 @@ def shorten_settings(value: Any) -> Any:
     if isinstance(value, str) and "\n" not in value and len((path := PurePosixPath(value)).parts) > 2:
         return path.name if path.is_absolute() else value
     return value
+
+
+def shorten_report(report: Report) -> Report:
+    """Return the report with the absolute paths in its settings and commands, at any depth, cut down to last parts."""
+    whole = TypeAdapter(Report)
+    shortened: Report = whole.validate_python(_shorten_parts(whole.dump_python(report, mode="json")), strict=False)
+    return shortened
+
+
+def _shorten_parts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shorten_parts(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: SHORTENED.get(key, _shorten_parts)(inner) for key, inner in value.items()}
+
+
+def shorten_commands(commands: list[str]) -> list[str]:
+    """Return command lines with every absolute path cut down to its last part."""
+    return [ANY_PATH.sub(r"\1", command) for command in commands]
+
+
+SHORTENED: dict[str, Callable[[Any], Any]] = {"settings": shorten_settings, "commands": shorten_commands}
+"""Parts of a report that hold paths."""
 
 
 def refuse_leaks(folder: Path, places: re.Pattern[str], *, environment: Mapping[str, str] = os.environ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefloop.errors import Problems
-from prefloop.publish.redact import own_places, refuse_leaks, shorten, shorten_settings
+from prefloop.publish.redact import own_places, refuse_leaks, shorten, shorten_commands, shorten_settings
 
 PLACES = own_places(Path("/data/run"), Path("/data/run/train/adapter"))
 
@@ -66,3 +66,15 @@ def test_all_leaks_are_told_at_once_without_the_secrets(tmp_path: Path) -> None:
 def test_a_clean_folder_passes(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("Nothing of this machine.")
     refuse_leaks(tmp_path, PLACES, environment={"THE_TOKEN": "token-12345678"})
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("lm-eval -a pretrained=/data/m/base,dtype=bfloat16", "lm-eval -a pretrained=base,dtype=bfloat16"),
+        ("lm-eval --include_path '/data/ada/runs/x' --tasks arc", "lm-eval --include_path 'x' --tasks arc"),
+        ("curl https://example.org/a/b org/model", "curl https://example.org/a/b org/model"),
+    ],
+)  # fmt: skip
+def test_commands_keep_no_folder(command: str, kept: str) -> None:
+    assert shorten_commands([command]) == [kept]
