@@ -106,9 +106,7 @@ def audit_judge(
     )
 
 
-def _rows(
-    items: Sequence[Item], given: Mapping[str, Ruling], chosen: Mapping[str, tuple[Outcome, ...]]
-) -> list[_Row]:
+def _rows(items: Sequence[Item], given: Mapping[str, Ruling], chosen: Mapping[str, tuple[Outcome, ...]]) -> list[_Row]:
     rows = [
         _Row(item, given[item.id], outcome, chosen[item.id], majority(chosen[item.id]))
         for item in items
