@@ -14,6 +14,7 @@ from ..models import ModelFolder
 from ..runs import Progress, silent
 from ..train.adapter import is_whole
 from .check import CheckSettings, Marks, mark_answers, measure_check
+from .contamination import Contamination
 from .contamination.find import SEALED
 from .estimate import LeftOut, ModelIdentity
 from .general import GeneralData, measure_general
@@ -106,7 +107,7 @@ def evaluate_adapter(
     lengths = _lengths(*sides.answers, plan)
     rubric = _rubric(job, sides)
     style = _style(job, sides)
-    overlap = measure_overlap(training, material, settings, _results(job, sides), plan) if training else None
+    overlap = _overlap(job, sides, training) if training else None
     dropped = (*left_out, *material.left_out, *_unscored(sides.outcomes))
     sealed_set = _sealed_set(material.pairs, openings)
     return Report(
@@ -227,6 +228,10 @@ def _style(job: _Job, sides: _Sides) -> StyleFindings | None:
         before, after = ({name: all(met.values()) for name, met in side.items()} for side in sides.marks)
         passed = before, after
     return measure_style(rows, sides.judge, job.settings.style, job.plan, passed=passed)
+
+
+def _overlap(job: _Job, sides: _Sides, training: Sequence[PreferencePair]) -> Contamination:
+    return measure_overlap(training, job.material, job.settings, _results(job, sides), job.plan, job.folder)
 
 
 def _results(job: _Job, sides: _Sides) -> Iterator[Scored]:

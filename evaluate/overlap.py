@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..collect.pair import PreferencePair
 from .contamination import (
@@ -17,6 +18,7 @@ from .material import Material
 from .mt_bench import read_questions
 from .settings import EvaluateSettings
 from .statistics import Plan
+from .tasks import task_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,20 @@ def measure_overlap(
     settings: EvaluateSettings,
     results: Iterable[Scored],
     plan: Plan,
+    folder: Path,
 ) -> Contamination:
-    """Look for every measured item in the training pairs, and compare both models without those that are there."""
+    """Look for every measured item in the training pairs, and compare both models without those that are there.
+
+    Benchmark tasks are looked through where their data are the user's own files (`tasks.data_dir`), all rows of them.
+
+    Args:
+        training: What was trained on.
+        material: The sealed pairs.
+        settings: Which other material is measured.
+        results: What is compared without the items that the training data holds.
+        plan: How intervals are made.
+        folder: The evaluation's.
+    """
     against = {SEALED: items_of_pairs(material.pairs)}
     if settings.general:
         against[settings.general.data.name] = items_of_file(settings.general.data, settings.general.limit)
@@ -47,6 +61,9 @@ def measure_overlap(
         against[MT_BENCH] = items_of_questions(read_questions(settings.mt_bench.questions))
     if settings.formats and settings.formats.data.is_file():
         against[settings.formats.data.name] = items_of_file(settings.formats.data, settings.formats.limit)
+    if settings.tasks:
+        files = task_files(settings.tasks, folder / "tasks")
+        against |= {f"{path.parent.name}/{path.name}": items_of_file(path) for path in files}
     found = find_contamination(training, against)
     held = {benchmark.name: benchmark.overlapping for benchmark in found.benchmarks}
     recomputed = [

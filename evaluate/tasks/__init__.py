@@ -2,7 +2,7 @@
 
 from .contenders import Contenders, contenders, loaded
 from .result import Average, TaskResults, TaskRow
-from .run import check_tasks, run_tasks
+from .run import check_tasks, run_tasks, task_files
 from .settings import TasksSettings
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "contenders",
     "loaded",
     "run_tasks",
+    "task_files",
 ]

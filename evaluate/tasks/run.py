@@ -76,6 +76,12 @@ def check_tasks(settings: TasksSettings, models: Contenders, folder: Path) -> No
         make_ready(definitions, owed, models, asked_as(settings))
 
 
+def task_files(settings: TasksSettings, folder: Path) -> tuple[Path, ...]:
+    """Return the user's own files that the tasks' data come from; none where the Hub sends them. Raises as `define`."""
+    mirrored = {Path(name) for task in define(settings, folder).tasks for name in task.read_from}
+    return tuple(sorted(mirrored | {Path(name).expanduser() for name in settings.run if name.endswith(".jsonl")}))
+
+
 def _known(definitions: Definitions, models: Contenders, settings: TasksSettings, folder: Path) -> Known:
     known: Known = {}
     for who in models.sides:

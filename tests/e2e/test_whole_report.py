@@ -111,6 +111,8 @@ def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
     assert len(report.formats.variants) > 5
     assert {row.score.value for row in report.mt_bench.scores} == {7.0}
     assert report.contamination.benchmarks[0].overlapping.keys() >= {pair.prompt_id for pair in sealed[:2]}
+    names = [benchmark.name for benchmark in report.contamination.benchmarks]
+    assert names == ["sealed", "general.jsonl", "MT-Bench", f"{tmp_path.name}/general.jsonl"]
     assert report.contamination.recomputed[0].without.base.n < 24
     path = write_report_json(tmp_path / "report.json", report)
     assert read_report(path) == report
