@@ -25,10 +25,13 @@ def write_report(run: Run, report: "Report") -> "Report":
 
 
 def refresh_report(run: Run) -> None:
-    """Write the report anew, after people voted or the judge was audited; nothing where there is none yet."""
+    """Write the report anew, after people voted or the judge was audited; nothing where there is none of this adapter.
+
+    Votes are worth having without it, for example after the weights were deleted to save room.
+    """
     from ..evaluate import read_report
 
-    if "evaluate" in run.costs:
+    if "evaluate" in run.costs and (run.folder / "train" / "adapter").exists():
         write_report(run, read_report(run.folder / REPORT))
 
 
