@@ -12,6 +12,18 @@ from ..train import Adapter
 
 
 @dataclass(frozen=True, slots=True)
+class DataRelease:
+    """The data set release that a model's votes were published as."""
+
+    repo: str
+    """Its Hub name, `user/data`."""
+    revision: str
+    """The full commit hash."""
+    version: str
+    """The tag of the release, `v1`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What one turn of the loop left behind."""
 
@@ -25,6 +37,8 @@ class Evidence:
     training: Sequence[PreferencePair]
     sealed: Sequence[PreferencePair]
     report: Report
+    data: DataRelease | None = None
+    """None where the data were not published, or not yet."""
 
     @property
     def base_name(self) -> str:

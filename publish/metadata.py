@@ -1,14 +1,50 @@
-"""The card's metadata block and the `.eval_results` entries: the report's numbers in the Hub's own two formats."""
+"""The card's metadata block and the `.eval_results` entries: the report's numbers in the Hub's own two formats.
+
+Beside the Hub's own keys the block has one of prefloop's, so that a listing of repositories already shows the evidence:
+
+    prefloop:
+      version: 0.1.0                    # of prefloop
+      task: Drafts the first reply …    # the recipe's words, on one line
+      base_sha256: c83de446…            # the base's fingerprint, 64 digits
+      parameters: 134515008             # of the whole model; the key is missing where it isn't known
+      verdict: better                   # or `worse`, or `can't tell yet`: tuned against base
+      confidence: 0.95                  # of the intervals here
+      headline:                         # the tuned model's share, in [0, 1]
+        name: preference accuracy per token
+        value: 0.7097
+        low: 0.6032
+        high: 0.8103
+        n: 62                           # sealed pairs
+      difference:                       # tuned minus base, of the same
+        value: 0.5161
+        low: 0.3846
+        high: 0.6393
+        n: 62
+      results:                          # every number of `model-index`, with `headline`'s keys and a `task` each
+      - task: sealed_preference         # or `sealed_preference_reward`, `task_check`, `win_rate`, `general`
+        name: preference accuracy per token
+        value: 0.7097
+        low: 0.6032
+        high: 0.8103
+        n: 62
+
+Numbers have four decimals. The Hub keeps keys that it doesn't know as they are.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
+from .. import __version__
 from ..evaluate.estimate import Estimate
 from ..evaluate.parts import General
 from ..evaluate.report import Report
+from ..evaluate.standings.size import parameters
 from .evidence import Evidence
 from .settings import PublishSettings
 
 TAGS = ("prefloop", "dpo", "trl", "lora", "preference", "argilla")
+DIGITS = 4
+"""Decimals of a number in metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +90,7 @@ def metadata(evidence: Evidence, settings: PublishSettings) -> str:
             dataset_name=f"{_data_name(evidence, result)}, n = {result.of.n}",
             metric_type=result.metric,
             metric_name=f"{result.name}, {interval_note(report, result.of)}",
-            metric_value=round(result.of.value, 4),
+            metric_value=round(result.of.value, DIGITS),
         )
         for result in results(report)
     ]
@@ -64,12 +100,38 @@ def metadata(evidence: Evidence, settings: PublishSettings) -> str:
         library_name="transformers" if evidence.adapter.whole else "peft",
         pipeline_tag="text-generation",
         license=settings.license,
+        license_name=settings.license_name,
+        license_link=settings.license_link,
+        datasets=[evidence.data.repo] if evidence.data else None,
         language=list(settings.languages) or None,
         tags=[*(tag for tag in TAGS if tag != "lora" or not evidence.adapter.whole), *settings.tags],
         model_name=name,
         eval_results=found,
+        prefloop=summary(evidence),
     )
     return str(data.to_yaml()).strip()
+
+
+def summary(evidence: Evidence) -> dict[str, Any]:
+    """Return prefloop's own key of the metadata block; its shape is told above."""
+    report, size = evidence.report, parameters(str(evidence.base.path)) or parameters(evidence.base_name)
+    found = results(report)
+    return {
+        "version": __version__,
+        "task": " ".join(str(evidence.recipe["task"]).split()),
+        "base_sha256": evidence.base.sha256,
+        **({"parameters": size} if size else {}),
+        "verdict": report.verdict,
+        "confidence": float(report.how.settings["confidence"]),
+        "headline": {"name": found[0].name, **_numbers(found[0].of)},
+        "difference": _numbers(report.preference.normalised.difference),
+        "results": [{"task": result.task, "name": result.name, **_numbers(result.of)} for result in found],
+    }
+
+
+def _numbers(estimate: Estimate) -> dict[str, float | int]:
+    ends = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {name: round(number, DIGITS) for name, number in ends.items()} | {"n": estimate.n}
 
 
 def eval_results(evidence: Evidence) -> str:
@@ -82,7 +144,7 @@ def eval_results(evidence: Evidence) -> str:
         EvalResultEntry(
             dataset_id=data_id(evidence, result),
             task_id=result.task,
-            value=round(result.of.value, 4),
+            value=round(result.of.value, DIGITS),
             date=report.how.created,
             notes=(
                 f"{result.name}; {interval_note(report, result.of)}; n = {result.of.n}; {result.of.method}; "

@@ -14,6 +14,10 @@ class PublishSettings(BaseModel, extra="forbid", frozen=True):
     """The Hub name, `user/model`. The card's loading example uses it; without one it loads the release folder."""
     license: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     """The licence of the adapter as the Hub spells it (`apache-2.0`). The card says so if there is none."""
+    license_name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
+    """What the licence is called, where `license` is `other`."""
+    license_link: str | None = Field(default=None, pattern=r"^(https://\S+|LICENSE(\.\w+)?)$")
+    """Where its text is, where `license` is `other`: a web page, or `LICENSE` in the repository."""
     base_license: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     """The base model's licence, from its own page; the release has to keep to it."""
     languages: tuple[Language, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prefloop.evaluate.estimate import Estimate
 from prefloop.evaluate.report import Report
-from prefloop.publish import Evidence, PublishSettings, render_card
+from prefloop.publish import DataRelease, Evidence, PublishSettings, render_card
 from prefloop.publish.card import comparisons, estimates
 from prefloop.publish.metadata import metadata
 
@@ -142,8 +142,33 @@ def test_the_metadata_is_what_the_hub_reads(evidence: Evidence) -> None:
     values = {result.metric_name.split(",")[0]: result.metric_value for result in card.data.eval_results}
     assert values["preference accuracy per token"] == 0.731
     assert values["questions right in arc.jsonl"] == 0.22
-    # The Hub refuses a card whose metadata is not flat YAML of these kinds.
-    assert all(isinstance(value, str | list) for value in data.values())
+    assert all(isinstance(value, str | list) for name, value in data.items() if name != "prefloop")
+
+
+def test_a_listing_shows_the_evidence(evidence: Evidence) -> None:
+    from huggingface_hub import ModelCard
+
+    told = ModelCard(full_card(evidence, PublishSettings())).data.to_dict()["prefloop"]
+    assert told["task"] == "Answer a question in one word."
+    assert (told["verdict"], told["confidence"], told["base_sha256"]) == ("better", 0.95, evidence.base.sha256)
+    weights = evidence.base.path / "model.safetensors"
+    assert 2 * told["parameters"] < weights.stat().st_size < 2.5 * told["parameters"]  # 2 bytes each, and a header
+    assert told["headline"] == {
+        "name": "preference accuracy per token", "value": 0.731, "low": 0.631, "high": 0.831, "n": 41,
+    }  # fmt: skip
+    assert told["difference"] == {"value": 0.219, "low": 0.149, "high": 0.289, "n": 41}
+    assert [row["task"] for row in told["results"]] == [
+        "sealed_preference", "sealed_preference_reward", "task_check", "win_rate", "general",
+    ]  # fmt: skip
+
+
+def test_the_published_data_are_linked(evidence: Evidence) -> None:
+    from huggingface_hub import ModelCard
+
+    data = DataRelease("me/data", "a" * 40, "v1")
+    card = ModelCard(full_card(replace(evidence, data=data), PublishSettings()))
+    assert card.data.datasets == ["me/data"]
+    assert ModelCard(full_card(evidence, PublishSettings())).data.datasets is None
 
 
 def test_tables_are_whole_and_no_blank_is_left_over(evidence: Evidence) -> None:
