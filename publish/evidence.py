@@ -1,14 +1,16 @@
 """Everything that a release may claim anything from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..collect import Item, PreferencePair
 from ..evaluate import Report
+from ..evaluate.gates import GateResult
 from ..models import ModelFolder
 from ..train import Adapter
+from .lineage import Lineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class Evidence:
     report: Report
     data: DataRelease | None = None
     """None where the data were not published, or not yet."""
+    metrics: Sequence[Mapping[str, Any]] = ()
+    """The rows of the training's `metrics.jsonl`, for the curves; none where they are gone."""
+    gate: GateResult | None = None
+    """What the recipe's gate decided about the report."""
+    lineage: Lineage | None = None
+    """The votes by pseudonym, for `data.json`; None leaves them out of it."""
 
     @property
     def base_name(self) -> str:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from .data_settings import DataSettings
+
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
@@ -20,6 +22,8 @@ class PublishSettings(BaseModel, extra="forbid", frozen=True):
     """Where its text is, where `license` is `other`: a web page, or `LICENSE` in the repository."""
     base_license: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
     """The base model's licence, from its own page; the release has to keep to it."""
+    data_license: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$")
+    """The licence of the data trained on, where they are not all your own; the release has to keep to it."""
     languages: tuple[Language, ...] = ()
     """Language codes (`en`) of the task."""
     tags: tuple[str, ...] = ()
@@ -32,3 +36,5 @@ class PublishSettings(BaseModel, extra="forbid", frozen=True):
     """Whether a new repository on the Hub is private."""
     merged: bool = False
     """Whether the release also holds the whole model with the adapter merged in (`merged/`, as large as the base)."""
+    data: DataSettings | None = None
+    """How the votes are published beside the model; left out, they stay here."""

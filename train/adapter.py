@@ -58,6 +58,8 @@ class Adapter:
     """The metrics of these weights on the held-out pairs, under their names in metrics.jsonl; empty without any."""
     stopping: Stopping | None = None
     """Which step's weights these are and why, where held-out pairs chose them; else they are the last step's."""
+    hardware: str = ""
+    """What it ran on, in a few words; empty in the records of earlier prefloops."""
 
     @property
     def whole(self) -> bool:

@@ -11,6 +11,7 @@ from ..runs import read_lines
 from .adapter import Adapter, adapter_sha256, write_record
 from .checks.kept import keep_read_back
 from .checks.read_back import read_back
+from .hardware import describe_hardware
 from .job import Job
 from .saving import write_weights
 from .watching.callback import SPEED
@@ -67,6 +68,7 @@ def save_result(trainer: "DPOTrainer", weights: dict[str, Any] | None, job: Job,
         versions={name: version(name) for name in LIBRARIES},
         held_out=trained.held_out,
         stopping=trained.stopping,
+        hardware=describe_hardware(trainer.accelerator.device, trainer.accelerator.num_processes),
         **fingerprints,
     )
     write_record(adapter)
