@@ -42,6 +42,12 @@ class ExportSettings:
     """What annotators read; "" where nobody wrote it down."""
     votes: bool = True
     items: bool = False
+    repo: str = ""
+    """Its Hub name; "" for a folder that is loaded from where it lies."""
+    consent: str = ""
+    """Why the annotators' votes may be published; "" where nobody said."""
+    personal: str = ""
+    """What came of looking for personal data; "" where nobody said."""
 
 
 def render_card(
@@ -80,8 +86,15 @@ def render_card(
         source=source,
         annotators=sorted(annotators.items()),
         agreement=summary.get("agreement") or {},
+        outcomes=summary.get("outcomes") or {},
+        policy={name: _plain(value) for name, value in (summary.get("policy") or {}).items()},
+        adjudicated=len(summary.get("adjudicated") or ()),
         kinds=sorted(kinds.items()),
     )
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _head(rows: Mapping[str, int], settings: ExportSettings) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from .. import __version__
@@ -91,6 +91,11 @@ def pseudonym(name: str, key: bytes) -> str:
     return "annotator-" + hmac.new(key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
 
 
+def public_name(name: str) -> str:
+    """Return an origin's name, a folder of this machine cut down to its last part."""
+    return PurePath(name).name if name.startswith(("/", "~")) else name
+
+
 def _without_sealed(collection: Collection) -> tuple[Collection, dict[str, int]]:
     """Return what of the items and votes may leave, and how much stays here."""
     items = [item for item in collection.items if collection.sealed.side(item) == "training"]
@@ -108,6 +113,9 @@ def _outcomes(summary: Mapping[str, Any]) -> dict[str, int]:
         "sealed pairs": int(summary.get("sealed_pairs", 0)),
         **{f"items with the outcome {reason}": len(ids) for reason, ids in summary.get("left_out", {}).items()},
         "edits that became no pair": len(summary.get("edits_left_out", ())),
+        "pairs near both sides of the seal, in evaluation data, or edits of sealed answers": len(
+            summary.get("pairs_not_used", ())
+        ),
     }
 
 
@@ -172,7 +180,7 @@ def _origin_row(origin: Origin | None) -> dict[str, Any]:
         return dict.fromkeys(ORIGIN)
     return {
         "kind": origin.kind,
-        "name": origin.name,
+        "name": public_name(origin.name),
         "revision": origin.revision,
         "row": origin.row,
         "sampling": _json(origin.sampling),
@@ -191,11 +199,12 @@ def _lineage(
     settings: ExportSettings,
 ) -> dict[str, Any]:
     source = collection.source
-    origins = Counter(candidate.origin.name for item in collection.items for candidate in item.candidates)
+    origins = Counter(public_name(candidate.origin.name) for item in collection.items for candidate in item.candidates)
     return {
         "prefloop": __version__,
         "name": settings.name,
         "license": settings.license,
+        "consent": settings.consent,
         "rows": dict(rows),
         "left_out": dict(left_out),
         "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},

@@ -1,0 +1,74 @@
+"""The people's side of a run as a release may tell it, and the earlier releases that the run was made from."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..collect import Vote, read_sealed, read_side_key, read_votes
+from ..collect.export import pseudonym
+from ..recipe import Recipe
+from ..runs import Run, read_json
+from .exporting import guidelines
+from .folder import collected_file
+from .judging import adjudications
+
+if TYPE_CHECKING:
+    from ..models import ModelFolder
+    from ..publish.lineage import Ancestor, Lineage, Role
+
+
+def run_lineage(run: Run, recipe: Recipe, base: "ModelFolder") -> "Lineage":
+    """Return the run's votes under the pseudonyms that its data set release has too, and the releases behind it."""
+    from ..publish.lineage import Lineage
+
+    key = read_side_key(collected_file(run, "annotator_key"))
+
+    def renamed(votes: list[Vote]) -> list[Vote]:
+        return [replace(vote, annotator=pseudonym(vote.annotator, key)) for vote in votes]
+
+    told = guidelines(run, recipe.collect)
+    return Lineage(
+        votes=renamed(read_votes(collected_file(run, "votes.jsonl"))),
+        adjudications=renamed(adjudications(run)),
+        sealed=read_sealed(collected_file(run, "sealed.json")),
+        guidelines_sha256=hashlib.sha256(told.encode()).hexdigest() if told else None,
+        ancestors=tuple(_ancestors(recipe, base)),
+    )
+
+
+def _ancestors(recipe: Recipe, base: "ModelFolder") -> "Iterator[Ancestor]":
+    from ..models import fingerprint
+
+    if found := _release_at(base.path):
+        yield _ancestor("base", found, base.sha256, base.path)
+    if (path := recipe.train.base_adapter) and (found := _release_at(path)):
+        yield _ancestor("base_adapter", found, _adapter_sha256(path), path)
+    for writer in recipe.collect.sample.writers if recipe.collect.sample else ():
+        if writer.adapter and (found := _release_at(writer.adapter)):
+            yield _ancestor("writer", found, _adapter_sha256(writer.adapter), writer.adapter)
+        elif writer.model and (path := Path(writer.model).expanduser()).is_dir() and (found := _release_at(path)):
+            yield _ancestor("writer", found, fingerprint(path), path)
+
+
+def _release_at(path: Path) -> Path | None:
+    """Return the release folder that the model is, or beside which a run trained it."""
+    from ..publish.release import MARK
+
+    run = path.parent.parent if path.name == "adapter" else path
+    return next((folder for folder in (path, run / "release") if (folder / MARK).exists()), None)
+
+
+def _ancestor(role: "Role", release: Path, sha256: str, path: Path) -> "Ancestor":
+    from ..publish.lineage import Ancestor
+
+    # The Hub's cache keeps each revision in a folder of its commit's name.
+    revision = path.name if path.parent.name == "snapshots" else None
+    return Ancestor(role, str(read_json(release / "release.json")["name"]), revision, sha256)
+
+
+def _adapter_sha256(path: Path) -> str:
+    from ..train.adapter import adapter_sha256
+
+    return adapter_sha256(path)
