@@ -1,7 +1,7 @@
 """The same questions to a model of this machine."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,8 @@ from .question import NO_ROOM, Question, Reply, make_row, split
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    Loaded = tuple[PreTrainedModel, PreTrainedTokenizerBase]
+
 FINISH = {"eos": "stop", "length": "length"}
 
 
@@ -24,6 +26,7 @@ def answer_locally(
     progress: Progress = silent,
     *,
     batch_size: int = 8,
+    load: "Callable[[], Loaded] | None" = None,
 ) -> dict[str, Reply]:
     """Let a local model answer every question that has no reply in the store yet; it costs nothing.
 
@@ -37,6 +40,8 @@ def answer_locally(
         store: JSON lines; every batch of replies is appended as it comes.
         progress: Called with replies had and questions in all.
         batch_size: Questions answered at once.
+        load: Brings the model and its tokenizer where `model` is more than a folder to load, such as an adapter on a
+            base that is in memory already; by default the folder is loaded.
 
     Returns:
         All replies by key.
@@ -46,7 +51,7 @@ def answer_locally(
     progress(len(replies), total)
     if not owed:
         return replies
-    loaded, tokenizer = load_model(model.path), load_tokenizer(model.path)
+    loaded, tokenizer = load() if load is not None else (load_model(model.path), load_tokenizer(model.path))
     unique = list({question.key: question for question in questions}.values())
     for question, reply in _answer(unique, set(replies), loaded, tokenizer, batch_size):
         append_line(store, make_row(question, reply, model=model.name, revision=model.sha256[:16]))
