@@ -28,6 +28,7 @@ from .commands import (
     server,
     sources,
     sweep,
+    try_out,
 )
 from .commands.dry_run import look
 from .commands.options import Json, Overrides, RecipePath, RunFolder, open_recipe
@@ -59,6 +60,7 @@ app.command("chat")(chat.chat)
 app.command("launch")(launch.launch)
 app.command("sweep")(sweep.sweep)
 app.command("gate")(gate.gate)
+app.command("try-out")(try_out.try_out)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
