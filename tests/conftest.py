@@ -50,8 +50,9 @@ class LocalHub:
     def fault(self, *faults: dict[str, Any]) -> None:
         """Order faults for the requests to come, in place of those ordered before; none at all clears them.
 
-        Each has `match` (a regular expression on "PUT /path?query"), `kind` (status, drop, lost, stall), `times`
-        (1 if not given, -1 for always), and: `status`, `headers`, `body` of an answer; `after`, bytes of the body.
+        Each has `match` (a regular expression on "PUT /path?query"), `kind` (status, drop, lost, cut, stall), `times`
+        (1 if not given, -1 for always), and: `status`, `headers`, `body` of an answer; `after`, bytes of the body, and
+        for cut of the answer.
         """
         self._call("POST", "/_faults", [{"times": 1, **fault} for fault in faults])
 
@@ -95,3 +96,16 @@ def local_hub(start_local_hub: Any) -> LocalHub:
     """Return a running, empty Hub."""
     hub: LocalHub = start_local_hub()
     return hub
+
+
+@pytest.fixture
+def at_local_hub(local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> LocalHub:
+    """Return a running, empty Hub that this process talks to, as if its environment had been set from the start."""
+    for name, value in local_hub.environment.items():
+        monkeypatch.setenv(name, value)
+    constants = "huggingface_hub.constants"
+    monkeypatch.setattr(f"{constants}.ENDPOINT", local_hub.url)
+    monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(f"{constants}.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", local_hub.environment["HF_HUB_CACHE"])
+    return local_hub

@@ -11,8 +11,8 @@ It writes its address as the first line of its output. `tests/conftest.py` start
 Storage answers under another host name (`localhost` instead of `127.0.0.1`), as the Hub's does, so that a client that
 sent its token there would be seen. Faults are ordered over HTTP (`POST /_faults`), and the next requests that match
 have them: `status` answers with an error, `drop` hangs up after so many bytes of the body, `lost` does what was asked
-and hangs up instead of answering, `stall` stops reading after so many bytes and holds on. `GET /_requests` has what was
-asked.
+and hangs up instead of answering, `cut` hangs up after so many bytes of the answer, `stall` stops reading after so many
+bytes and holds on. `GET /_requests` has what was asked.
 """
 
 import argparse
@@ -306,8 +306,11 @@ class Handler(BaseHTTPRequestHandler):
         for name, text in headers.items():
             self.send_header(name, text)
         self.end_headers()
+        cut = (self.now_wrong or {}).get("kind") == "cut"
         if self.command != "HEAD":
-            self.wfile.write(content)
+            self.wfile.write(content[: self.now_wrong["after"]] if cut else content)
+        if cut:
+            raise HangUp
 
     # Who asks.
 
