@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from .data_settings import DataSettings
+from .gguf import Quantisation
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
@@ -36,5 +37,8 @@ class PublishSettings(BaseModel, extra="forbid", frozen=True):
     """Whether a new repository on the Hub is private."""
     merged: bool = False
     """Whether the release also holds the whole model with the adapter merged in (`merged/`, as large as the base)."""
+    gguf: Quantisation | None = None
+    """Whether the release also holds the merged model as one GGUF file with a Modelfile, for Ollama, and how it is
+    stored: `f32`, `bf16`, `f16`, `q8_0`."""
     data: DataSettings | None = None
     """How the votes are published beside the model; left out, they stay here."""

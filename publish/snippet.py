@@ -79,15 +79,18 @@ def _adapter(settings: PublishSettings) -> dict[str, str]:
     return {"adapter": '"."', "adapter_comment": "  # the folder that holds this card"}
 
 
-def _generate(evidence: Evidence) -> str:
-    """Ask a prompt of the job's own form, since a narrow model is at home in no other."""
+def asked_messages(evidence: Evidence) -> list[dict[str, str]]:
+    """Return a prompt of the job's own form, since a narrow model is at home in no other."""
     if evidence.report.examples:
         prompt = evidence.report.examples[0].prompt
     else:  # nobody agreed to publish a prompt: show only what comes before the user's own
         system = [message for message in evidence.training[0].prompt if message.role == "system"]
         prompt = (*system, Message("user", "Put a message of the job's own kind here."))
-    messages = [{"role": message.role, "content": message.content} for message in prompt]
+    return [{"role": message.role, "content": message.content} for message in prompt]
+
+
+def _generate(evidence: Evidence) -> str:
     return GENERATE.format(
-        messages=json.dumps(messages, indent=4, ensure_ascii=False),
+        messages=json.dumps(asked_messages(evidence), indent=4, ensure_ascii=False),
         tokens=evidence.report.how.settings["max_new_tokens"],
     )
