@@ -3,107 +3,78 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
 from ..collect import Item
 from ..collect.pair import TIE
-from ..evaluate.estimate import Comparison, Estimate
-from ..evaluate.report import Report
+from ..evaluate import Report
+from ..evaluate.gates import GateResult
+from ..evaluate.gates import headline as gate_headline
+from ..runs import write_text
 from ..train import Adapter
 from ..train.settings import ADAPTER_ONLY
 from ..train.votes.reading import vote_facts
+from .citations import citations
 from .evidence import Evidence
+from .findings import contaminated, findings
+from .licences import BUILT_WITH, duties
+from .measured import bare, by_tag, comparisons, estimates, interval, methods, number, signed
+from .metadata import metadata
+from .pictures import RESULTS, pictures, write_pictures
 from .redact import shorten_settings
 from .settings import PublishSettings
 from .snippet import load_merged, load_released
 
-PREFERS = "prefers what the annotators chose"
 SHOWN_METRICS = ("loss", "rewards/accuracies", "rewards/margins")
+SHOWN_EXAMPLES = 2
+"""The first of the report's, so that nobody picks the best."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the card's tables."""
-
-    name: str
-    of: Any
-    """A Comparison or an Estimate."""
-    signed: bool = False
-    """Whether the number is a difference."""
+def write_card(folder: Path, evidence: Evidence, settings: PublishSettings) -> Path:
+    """Write README.md, metadata block and all, with its pictures beside it."""
+    write_pictures(folder, evidence.report, evidence.metrics)
+    return write_text(
+        folder / "README.md", f"---\n{metadata(evidence, settings)}\n---\n\n{render_card(evidence, settings)}"
+    )
 
 
 def render_card(evidence: Evidence, settings: PublishSettings) -> str:
     """Return the card's text, without the metadata block."""
+    return _render("card.md", _facts(evidence, settings))
+
+
+def render_results(report: Report, gate: GateResult | None) -> str:
+    """Return the sections on results, losses and contamination: all that follows from the report and the gate alone."""
+    rows = [*comparisons(report), *by_tag(report)]
+    facts = {
+        "report": report,
+        "gate": gate,
+        "gate_headline": gate_headline(gate) if gate else "",
+        "confidence": f"{float(report.how.settings['confidence']):.0%}",
+        "comparisons": comparisons(report),
+        "by_tag": by_tag(report),
+        "estimates": estimates(report),
+        "worse": [row for row in rows if row.of.verdict == "worse"],
+        "unclear": [row for row in rows if row.of.verdict not in ("better", "worse")],
+        "methods": methods(report),
+        "findings": findings(report),
+        "contaminated": contaminated(report),
+    }
+    return _render("results.md", facts)
+
+
+def _render(name: str, facts: Mapping[str, Any]) -> str:
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    shapes = (bare, cell, counts, interval, number, sentence, signed)
+    shapes = (bare, cell, counts, fenced, interval, number, sentence, signed)
     environment.filters |= {shape.__name__: shape for shape in shapes}
-    template = environment.from_string((files("prefloop.publish") / "card.md").read_text(encoding="utf-8"))
+    template = environment.from_string((files("prefloop.publish") / name).read_text(encoding="utf-8"))
     # Parts of the template that don't apply leave their blank lines behind.
-    return re.sub(r"\n{3,}", "\n\n", template.render(_facts(evidence, settings))).strip() + "\n"
-
-
-def comparisons(report: Report) -> list[Row]:
-    """Return every measurement made on base and tuned model alike."""
-    preference = report.preference
-    rows = [
-        Row(f"{PREFERS}, by log-probability per token", preference.normalised),
-        Row(f"{PREFERS}, by summed log-probability (favours short answers)", preference.summed),
-    ]
-    if preference.matched is not None:
-        within = f"{preference.matched_within:.0%}"
-        rows.append(Row(f"{PREFERS}, per token, where lengths differ by at most {within}", preference.matched))
-    rows += [Row(f"{PREFERS}, per token, on `{part.tag}`", part.accuracy) for part in preference.slices]
-    if report.check is not None:
-        rows += [Row(_criterion(part.name), part.rate) for part in report.check.criteria]
-    if report.general is not None:
-        rows.append(Row(f"something else: answers questions right in `{report.general.data}`", report.general.accuracy))
-    return rows
-
-
-def estimates(report: Report) -> list[Row]:
-    """Return every number that has no counterpart for the base model."""
-    preference = report.preference
-    rows = [
-        Row(f"{PREFERS}, by DPO's reward against the base", preference.reward),
-        Row("picking the longer answer gets right", preference.longer),
-        Row("picking the shorter answer gets right", preference.shorter),
-        Row(f"tuned model minus always picking the {preference.best_rule}", preference.over_rule, signed=True),
-        Row("one annotator is expected to get right", preference.ceiling),
-        Row("length of its answers minus the base's, in tokens", report.lengths.difference, signed=True),
-    ]
-    if (won := report.win_rate) is not None:
-        name = (
-            f"wins against the base, by {won.judge} ({won.wins} won, {won.ties} tied, {won.losses} lost, "
-            f"{won.unscored} unscored; a tie counts half)"
-        )
-        rows.append(Row(name, won.rate))
-    return rows
-
-
-def number(value: float) -> str:
-    """Show three decimals, fewer for large numbers."""
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def bare(estimate: Estimate) -> str:
-    """Show a number with its interval."""
-    return f"{number(estimate.value)}{interval((estimate.low, estimate.high))}"
-
-
-def signed(estimate: Estimate) -> str:
-    """Show a difference with its sign and its interval."""
-    low, high = f"{number(estimate.low)}", f"{number(estimate.high)}"
-    return f"{'+' if estimate.value > 0 else ''}{number(estimate.value)} ({low} to {high})"
-
-
-def interval(ends: tuple[float, float] | list[float] | None) -> str:
-    """Show an interval in brackets, with a space before it; nothing where there is none."""
-    return f" ({number(ends[0])} to {number(ends[1])})" if ends else ""
+    return re.sub(r"\n{3,}", "\n\n", template.render(facts)).strip() + "\n"
 
 
 def counts(values: Mapping[str, object]) -> str:
@@ -116,28 +87,21 @@ def cell(text: object) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
+def fenced(text: str) -> str:
+    """Keep a text within its fence of four tildes."""
+    return text.replace("~~~~", "~~~")
+
+
 def sentence(text: str) -> str:
     """Start with a capital and leave the rest as it is."""
     return text[:1].upper() + text[1:]
 
 
-def _criterion(name: str) -> str:
-    meaning = {
-        "shape": "answers have the form asked for",
-        "label": "answers give a right label",
-        "length": "answers are within the length asked for",
-        "finished": "answers end by themselves",
-        "all": "answers do the job as told, all of it",
-    }
-    return meaning[name]
-
-
 def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
-    report, recipe, rows = evidence.report, evidence.recipe, comparisons(evidence.report)
-    confidence = float(report.how.settings["confidence"])
+    report, recipe = evidence.report, evidence.recipe
     return {
         "name": settings.repo or recipe["name"],
-        "task": str(recipe["task"]).strip(),
+        "task": _task(str(recipe["task"])),
         "version": __version__,
         "report": report,
         "recipe": recipe,
@@ -145,22 +109,24 @@ def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
         "base": evidence.base,
         "base_name": evidence.base_name,
         "base_link": _base_link(evidence),
-        "comparisons": rows,
-        "estimates": estimates(report),
-        "worse": [row for row in rows if row.of.verdict == "worse"],
-        "unclear": [row for row in rows if row.of.verdict not in ("better", "worse")],
-        "confidence": f"{confidence:.0%}",
-        "methods": sorted({re.sub(r"\d+ ", "", method) for method in _methods(report)}),
+        "shown": report.examples[:SHOWN_EXAMPLES],
         "limits": settings.limits,
-        "training_pairs": sum(pair.kind != TIE for pair in evidence.training),
-        "sealed_pairs": len(evidence.sealed),
-        "training_lines": list(_training_lines(evidence)),
-        "training_settings": list(_training_settings(evidence)),
+        "results": render_results(report, evidence.gate),
+        "licence_lines": duties(settings.base_license),
+        "built_with": BUILT_WITH.get(settings.base_license or ""),
         "whole": evidence.adapter.whole,
         "snippet": load_released(evidence, settings),
         "merged_snippet": load_merged(evidence, settings),
+        "citations": citations(evidence.base_name, whole=evidence.adapter.whole),
         **_data(evidence),
+        **_training(evidence),
     }
+
+
+def _task(words: str) -> str:
+    """Make a sentence of it, on one line."""
+    task = " ".join(words.split())
+    return task if task.endswith((".", "!", "?")) else f"{task}."
 
 
 def _base_link(evidence: Evidence) -> str:
@@ -179,6 +145,9 @@ def _data(evidence: Evidence) -> dict[str, Any]:
         "left_out": {reason: len(ids) for reason, ids in collection["left_out"].items()},
         "origins": _origins(evidence.items),
         "votes_sentence": _votes_sentence(evidence),
+        "data": evidence.data,
+        "training_pairs": sum(pair.kind != TIE for pair in evidence.training),
+        "sealed_pairs": len(evidence.sealed),
     }
 
 
@@ -200,11 +169,14 @@ def _origins(items: Sequence[Item]) -> dict[str, int]:
     return dict(Counter(f"{origin.kind} `{origin.name}`" for origin in origins).most_common())
 
 
-def _methods(report: Report) -> Iterator[str]:
-    for row in comparisons(report):
-        compared: Comparison = row.of
-        yield from (part.method for part in (compared.base, compared.tuned, compared.difference))
-    yield from (row.of.method for row in estimates(report))
+def _training(evidence: Evidence) -> dict[str, Any]:
+    found = {picture.path: picture for picture in pictures(evidence.report, evidence.metrics)}
+    return {
+        "results_picture": found.pop(RESULTS),
+        "training_picture": next(iter(found.values()), None),
+        "training_lines": list(_training_lines(evidence)),
+        "training_settings": list(_training_settings(evidence)),
+    }
 
 
 def _training_lines(evidence: Evidence) -> Iterator[str]:
@@ -215,7 +187,9 @@ def _training_lines(evidence: Evidence) -> Iterator[str]:
     if votes := vote_facts(evidence.training, adapter.settings).rows:
         yield "what the loss made of the votes: " + "; ".join(f"{name} {value}" for name, value in votes)
     yield from _lineage(adapter)
-    yield f"{adapter.seconds / 60:.1f} minutes of wall-clock time, {adapter.pairs_per_second} pairs a second"
+    where = f" on {adapter.hardware}" if adapter.hardware else "; the hardware is not on record"
+    yield f"{adapter.seconds / 60:.1f} minutes of wall-clock time, {adapter.pairs_per_second} pairs a second{where}"
+    yield f"energy and cost were not metered; seed {adapter.settings.seed}"
     metrics = ", ".join(f"{name} {value:.3f}" for name, value in adapter.metrics.items() if name in SHOWN_METRICS)
     yield f"means over the last epoch, on the training pairs themselves and so no evidence of quality: {metrics}"
     yield f"made with {counts(adapter.versions)}"

@@ -114,13 +114,20 @@ def metadata(evidence: Evidence, settings: PublishSettings) -> str:
 
 def summary(evidence: Evidence) -> dict[str, Any]:
     """Return prefloop's own key of the metadata block; its shape is told above."""
-    report, size = evidence.report, parameters(str(evidence.base.path)) or parameters(evidence.base_name)
-    found = results(report)
+    size = parameters(str(evidence.base.path)) or parameters(evidence.base_name)
     return {
         "version": __version__,
         "task": " ".join(str(evidence.recipe["task"]).split()),
         "base_sha256": evidence.base.sha256,
         **({"parameters": size} if size else {}),
+        **results_block(evidence.report),
+    }
+
+
+def results_block(report: Report) -> dict[str, Any]:
+    """Return the part of it that follows from the report alone."""
+    found = results(report)
+    return {
         "verdict": report.verdict,
         "confidence": float(report.how.settings["confidence"]),
         "headline": {"name": found[0].name, **_numbers(found[0].of)},

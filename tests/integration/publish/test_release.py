@@ -57,7 +57,7 @@ def test_the_folder_holds_what_the_hub_needs_and_nothing_more(release: Release, 
     documents = {"README.md", "data.json", "prefloop.json", "recipe.json", "report.html", "report.json"}
     weights = {"adapter_config.json", "adapter_model.safetensors"}
     tokenizer = {"chat_template.jinja", "tokenizer.json", "tokenizer_config.json"}
-    assert set(release.files) == documents | weights | tokenizer | {".eval_results/tiny-run.yaml"}
+    assert set(release.files) == documents | weights | tokenizer | {".eval_results/tiny-run.yaml", "plots/results.png"}
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == {
         *release.files,
         "release.json",
