@@ -97,7 +97,7 @@ def _lines(number: int, hit: "Hit") -> list[str]:
     from ..publish.finding.words import difference_words, model_words, overlap_words, score_words
 
     entry = hit.entry
-    marks = (entry.version, "private" if entry.private else "", entry.updated[:10])
+    marks = (entry.release, "private" if entry.private else "", entry.updated[:10])
     task = textwrap.wrap(entry.block.task, WIDTH, max_lines=3, placeholder=" …") or ["(the card names no task)"]
     return [
         f"{number}. {entry.name}: {entry.block.verdict}   {'  '.join(filter(None, marks))}".rstrip(),
@@ -112,8 +112,5 @@ def _lines(number: int, hit: "Hit") -> list[str]:
 def _json(found: "Found") -> dict[str, Any]:
     from dataclasses import asdict
 
-    hits = [
-        {"likeness": hit.likeness, **asdict(hit.entry), "block": hit.entry.block.model_dump(mode="json")}
-        for hit in found.hits
-    ]
+    hits = [{"likeness": hit.likeness, **hit.entry.row()} for hit in found.hits]
     return asdict(found) | {"hits": hits}

@@ -14,7 +14,7 @@ from ..release import MARK
 if TYPE_CHECKING:
     from ...runs import Progress
 
-DOCUMENTS = (CARD, REPORT, RECIPE, MARK, "*.png", "*.svg")
+DOCUMENTS = (CARD, REPORT, RECIPE, MARK, "*.png")
 """What is fetched of a release on the Hub."""
 
 

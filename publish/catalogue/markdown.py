@@ -2,40 +2,46 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ..finding.folders import HEAD
 
-PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
+PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST = 1_000_000
 """Bytes of a picture that a page takes in."""
 ANCHOR = "card-"
 """Begins every id within a card, so that none can be mistaken for one of the page's own."""
+FOLD = re.compile(r"<details( open)?>\s*<summary>([^<>]*)</summary>")
+"""The one piece of HTML that prefloop's cards have."""
+UNFOLD, COMMENT = "</details>", re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 def card_html(text: str, folder: Path, files: str) -> str:
     """Return a card's HTML without its metadata and first heading.
 
-    HTML in the card is shown as text. Links lead to web pages, within the card, or into the repository; others lose
-    their address. Pictures of the release's own folder are taken into the page; others become their words.
+    Of HTML only `<details><summary>` on lines of its own works, without attributes; everything else is shown as text.
+    Links lead to web pages, within the card, or into the repository; others lose their address. PNG files of the
+    release's own folder are taken into the page; other pictures become their words.
 
     Args:
         text: The card.
         folder: The release's.
         files: The address under which the repository's files can be looked at; empty where there is none.
     """
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader = MarkdownIt("commonmark").enable("table")
     tokens = reader.parse(HEAD.sub("", text, count=1).lstrip())
     if len(tokens) > 2 and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         tokens = tokens[3:]  # the page has the name already
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
         _settle(token, following, folder, files)
-    html = str(reader.renderer.render(tokens, reader.options, {}))
+    still_open = _settle_html(tokens)
+    html = str(reader.renderer.render(tokens, reader.options, {})) + still_open * UNFOLD
     return html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
 
 
@@ -50,10 +56,32 @@ def _settle(token: Token, following: Token | None, folder: Path, files: str) -> 
     if token.type == "heading_open" and following is not None:
         token.attrSet("id", anchor(following.content.replace("`", "")))
     for child in token.children or ():
-        if child.type == "link_open":
+        if child.type == "html_inline":
+            child.type = "text"  # is escaped when it is written
+        elif child.type == "link_open":
             _link(child, files)
         elif child.type == "image":
             _picture(child, folder)
+
+
+def _settle_html(tokens: Sequence[Token]) -> int:
+    """Rewrite what would be written as it is; return how many folds are still open at the end."""
+    depth = 0
+    for token in tokens:
+        if token.type != "html_block":
+            continue
+        kept = []
+        for line in COMMENT.sub("", token.content).splitlines():
+            if token.level == 0 and (fold := FOLD.fullmatch(line.strip())):
+                kept.append(f"<details{fold[1] or ''}><summary>{escape(fold[2])}</summary>")
+                depth += 1
+            elif token.level == 0 and line.strip() == UNFOLD:
+                kept.append(UNFOLD if depth else "")
+                depth = max(0, depth - 1)
+            elif line.strip():
+                kept.append(f"<p>{escape(line)}</p>")
+        token.content = "\n".join(kept) + "\n"
+    return depth
 
 
 def _link(token: Token, files: str) -> None:
@@ -96,14 +124,11 @@ def _texts(tokens: list[Token]) -> Iterator[str]:
 
 
 def _embedded(folder: Path, path: str) -> str:
-    kind = PICTURES.get(Path(path).suffix)
-    if kind is None or not _inside(path) or quote(path) != path:
-        return ""
-    file = folder / path
     try:
-        # A link out of the folder is followed only where the Hub's cache keeps its files, beside the folder.
-        if not file.is_file() or file.stat().st_size > LARGEST:
+        file = folder / path
+        if not path.endswith(".png") or not _inside(path) or not file.is_file() or file.stat().st_size > LARGEST:
             return ""
-        return f"data:{kind};base64,{b64encode(file.read_bytes()).decode()}"
-    except OSError:
+        found = file.read_bytes()
+    except (OSError, ValueError):
         return ""
+    return f"data:image/png;base64,{b64encode(found).decode()}" if found.startswith(PNG) else ""

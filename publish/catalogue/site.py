@@ -8,7 +8,6 @@ README.md           what makes the folder a static Space; .nojekyll keeps GitHub
 
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,8 @@ def _refuse_strangers(folder: Path) -> None:
 
 def _row(name: str, item: Item) -> dict[str, Any]:
     """Return a model as data, without this machine's folders."""
-    entry = item.entry
-    row = asdict(entry) | {"block": entry.block.model_dump(mode="json"), "page": f"models/{name}"}
-    return row if entry.hub else row | {"where": None}
+    row = item.entry.row() | {"page": f"models/{name}"}
+    return row if item.entry.hub else row | {"where": None}
 
 
 def _space(title: str) -> str:

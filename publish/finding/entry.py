@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat, ValidationError, model_validator
@@ -94,8 +94,8 @@ class Entry:
     """ISO 8601; empty where it isn't known."""
     revision: str = ""
     """The Hub commit."""
-    version: str = ""
-    """The newest release's tag, `v2`."""
+    release: str = ""
+    """Its newest tag, `v2`."""
     private: bool = False
     """Whether it is private on the Hub."""
 
@@ -103,6 +103,12 @@ class Entry:
     def text(self) -> str:
         """What a search looks through."""
         return " ".join((self.name, self.block.task, *self.tags, self.base))
+
+    def row(self) -> dict[str, Any]:
+        """Return everything as one level of JSON; `prefloop` is the version that measured."""
+        row = asdict(self) | self.block.model_dump(mode="json", exclude={"version"}) | {"prefloop": self.block.version}
+        del row["block"]
+        return row
 
 
 def read_block(card: Mapping[str, Any]) -> Block:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from ...errors import UserError
 from ...evaluate.estimate import Estimate
+from ...evaluate.gates.evidence import at
 from ...evaluate.report import Report, read_report
 from ...evaluate.standings.size import parameters
 from ...runs import read_json
@@ -76,14 +79,16 @@ def read_folder(folder: Path) -> Entry:
     mark = _json(folder / MARK)
     for name in (CARD, REPORT, RECIPE):
         _check(folder, name, mark)
-    report = read_report(folder / REPORT)
     card = read_card(folder)
-    block = read_block(card) if "prefloop" in card else _from_report(report, _json(folder / RECIPE), card)
+    if "prefloop" in card:
+        block = read_block(card)
+    else:
+        block = _from_report(read_report(folder / REPORT), _json(folder / RECIPE), card)
     return Entry(
         name=str(plain(mark.get("name"))),
         where=str(folder),
         hub=False,
-        block=block if block.contamination else block.model_copy(update={"contamination": _overlap(report)}),
+        block=block if block.contamination else block.model_copy(update={"contamination": _overlap(folder)}),
         base=card_text(card, "base_model"),
         licence=card_text(card, "license"),
         languages=card_texts(card, "language"),
@@ -153,8 +158,15 @@ def _numbers(estimate: Estimate) -> dict[str, float | int]:
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
 
 
-def _overlap(report: Report) -> Overlap | None:
-    found = report.contamination
-    if found is None or not found.benchmarks:
+def _overlap(folder: Path) -> Overlap | None:
+    """Count the evaluation items that the training data holds; None where nobody looked."""
+    looked = at(_json(folder / REPORT), "contamination", "benchmarks")
+    if not looked or not isinstance(looked, list):
         return None
-    return Overlap(items=sum(one.items for one in found.benchmarks), overlapping=found.overlapping)
+    try:
+        return Overlap(
+            items=sum(at(one, "items") for one in looked),
+            overlapping=sum(len(at(one, "overlapping")) for one in looked),
+        )
+    except (TypeError, ValidationError) as error:
+        raise UserError(f"{folder / REPORT}: contamination is not as prefloop writes it") from error

@@ -1,7 +1,7 @@
-"""Releases on the Hub, by their cards' metadata alone: nothing is downloaded."""
+"""Releases on the Hub, by their cards' metadata alone: no weights and no reports are fetched."""
 
 from ...errors import UserError
-from .entry import Entry, card_text, card_texts, plain, read_block
+from .entry import Entry, card_text, card_texts, read_block
 from .folders import Unread
 
 
@@ -11,6 +11,8 @@ def read_author(author: str) -> tuple[list[Entry], list[Unread]]:
     Raises:
         UserError: the Hub can't be asked, or knows no such author.
     """
+    from huggingface_hub import constants
+
     from ..hub import list_releases
 
     entries, unread = [], []
@@ -23,16 +25,16 @@ def read_author(author: str) -> tuple[list[Entry], list[Unread]]:
         entries.append(
             Entry(
                 name=listed.repo,
-                where=f"https://huggingface.co/{listed.repo}",
+                where=f"{constants.ENDPOINT}/{listed.repo}",
                 hub=True,
                 block=block,
                 base=card_text(listed.card, "base_model"),
                 licence=card_text(listed.card, "license"),
                 languages=card_texts(listed.card, "language"),
                 tags=card_texts(listed.card, "tags"),
-                updated=str(plain(listed.updated)),
+                updated=listed.updated.isoformat(timespec="seconds") if listed.updated else "",
                 revision=listed.revision,
-                version=max(listed.tags, key=_number, default=""),
+                release=max(listed.tags, key=_number, default=""),
                 private=listed.private,
             )
         )

@@ -9,6 +9,8 @@ from .entry import Entry
 WORD = re.compile(r"\w+")
 PIECES = (3, 5)
 """Letters of the pieces that words are compared by, at least and at most."""
+ALIKE = 0.7
+"""The share of the shorter word with which two of one family begin alike."""
 
 
 def rank(words: str, entries: Sequence[Entry]) -> list[tuple[Entry, float]]:
@@ -24,12 +26,17 @@ def rank(words: str, entries: Sequence[Entry]) -> list[tuple[Entry, float]]:
         return []
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    weigh = TfidfVectorizer(analyzer="char_wb", ngram_range=PIECES, sublinear_tf=True)
+    weigh = TfidfVectorizer(analyzer="char_wb", ngram_range=PIECES, sublinear_tf=True, preprocessor=_words)
     # Rare pieces are told from common ones by all releases, not only by those that are found.
     weigh.fit([entry.text for entry in entries])
     likeness = (weigh.transform([entry.text for entry in found]) @ weigh.transform([" ".join(asked)]).T).toarray()
     scored = [(entry, round(float(row[0]), 4)) for entry, row in zip(found, likeness, strict=True)]
     return sorted(scored, key=lambda pair: (-pair[1], pair[0].name, pair[0].where))
+
+
+def _words(text: str) -> str:
+    """Return the words alone: a full stop behind a word would make pieces of its own."""
+    return " ".join(WORD.findall(text.casefold()))
 
 
 def has_word(text: str, word: str) -> bool:
@@ -40,7 +47,7 @@ def has_word(text: str, word: str) -> bool:
 def _alike(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     same = sum(1 for _ in takewhile(lambda letters: letters[0] == letters[1], zip(short, long, strict=False)))
-    return one == other or (len(short) > 3 and (short in long or same >= max(4, len(short) - 2)))
+    return one == other or (len(short) > 3 and (short in long or same >= max(4, ALIKE * len(short))))
 
 
 def _telling(words: str) -> list[str]:
