@@ -11,6 +11,7 @@ import typer
 from .commands import (
     bench,
     bench_tasks,
+    catalogue,
     chat,
     checking,
     collect,
@@ -21,13 +22,16 @@ from .commands import (
     judging,
     launch,
     leaderboard,
+    publish,
     quality,
     queues,
     recipe,
     sampling,
+    search,
     server,
     sources,
     sweep,
+    trace,
     try_out,
 )
 from .commands.dry_run import look
@@ -59,13 +63,17 @@ app.command("export")(export.export)
 app.command("chat")(chat.chat)
 app.command("launch")(launch.launch)
 app.command("sweep")(sweep.sweep)
+app.command("trace")(trace.trace)
 app.command("gate")(gate.gate)
+app.command("publish")(publish.publish)
 app.command("try-out")(try_out.try_out)
+app.command("search")(search.search)
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(server.app, name="server")
 app.add_typer(collect.app, name="collect")
 app.add_typer(bench.app, name="bench")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(humans.app, name="humans")
 app.add_typer(judging.app, name="judge")
 
@@ -184,17 +192,6 @@ def evaluate(
     say(f"report: {opened.folder / 'report.html'}")
     if must_pass and not passed:
         raise typer.Exit(1)
-
-
-@app.command()
-def publish(recipe: RecipePath, run: RunFolder = None, overrides: Overrides = []) -> None:  # noqa: B006
-    """Write the release folder: exactly what would go to the Hub. Nothing is uploaded yet."""
-    from .loop import release_run
-
-    settings, opened = open_recipe(recipe, run, overrides)
-    with opened.locked():
-        release = release_run(opened, settings)
-    result(str(release.folder))
 
 
 @app.command()

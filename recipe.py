@@ -99,7 +99,9 @@ def _apply(tree: dict[str, Any], override: str) -> str | None:
     except yaml.YAMLError:
         return f"{override!r}: {text!r} is not a YAML value"
     for section in sections:
-        inner = tree.setdefault(section, {})
+        inner = tree.get(section)
+        if inner is None:  # left out, or null in a run's recipe.json
+            inner = tree[section] = {}
         if not isinstance(inner, dict):
             return f"{override!r}: {section!r} is no section"
         tree = inner

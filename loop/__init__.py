@@ -10,10 +10,11 @@ from .collecting import (
     push_items,
     replay_votes,
 )
-from .evaluating import evaluate_run, release_run, seal_status
+from .evaluating import evaluate_run, seal_status
 from .exporting import export_run
 from .importing import adopt_votes, import_data
 from .judging import adjudicate, measure_quality, report_quality
+from .publishing import Published, look_run, publish_folder, publish_run, release_run
 from .queues import check_push, find_people, invite_people, migrate_queues, queues_status
 from .sampling import Scored, sample_items, score_pool, select_items
 from .sweeping import run_sweep, sweep_settings
@@ -22,6 +23,7 @@ from .training import check_training, train_adapter
 __all__ = [
     "Checked",
     "Collected",
+    "Published",
     "Scored",
     "adjudicate",
     "adopt_votes",
@@ -36,8 +38,11 @@ __all__ = [
     "find_people",
     "import_data",
     "invite_people",
+    "look_run",
     "measure_quality",
     "migrate_queues",
+    "publish_folder",
+    "publish_run",
     "pull_votes",
     "push_items",
     "queues_status",

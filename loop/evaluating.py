@@ -1,4 +1,4 @@
-"""Judging what was trained, and the release that says so."""
+"""Judging what was trained."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 from ..collect import open_seal, read_openings, read_pairs, read_sealed
 from ..collect.item import content_hash
 from ..errors import UserError
-from ..recipe import Recipe, resolved
+from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, timed
 from .decontaminating import training_rows
 from .folder import base_model, collected_file, read_run_items, run_adapter
-from .reporting import GATE, PAGE, REPORT, write_report, write_report_page
+from .reporting import GATE, write_report
 
 if TYPE_CHECKING:
     from ..evaluate import LeftOut, Report
-    from ..publish import Release
 
 ELSEWHERE = {"tasks", "formats", "mt_bench", "audit", "gate"}
 """Settings that show nothing new of the sealed set."""
@@ -70,34 +69,6 @@ def seal_status(run: Run) -> dict[str, object]:
     if openings:
         status["last opened"] = f"{openings[-1]['at']} for {openings[-1]['reason']}"
     return status
-
-
-def release_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Release":
-    """Write the folder that would go to the Hub."""
-    from ..evaluate import read_report
-    from ..publish import Evidence, shorten_report, write_release
-
-    with timed(run, "release") as summary:
-        report = read_report(run.folder / REPORT)
-        write_report_page(run.folder / PAGE, run, report)
-        report = shorten_report(report)
-        if not recipe.publish.examples:
-            report = replace(report, examples=())
-        page = write_report_page(run.folder / "evaluate" / "public.html", run, report)
-        evidence = Evidence(
-            recipe=resolved(recipe),
-            base=base_model(recipe),
-            adapter=run_adapter(run),
-            collection=read_json(collected_file(run, "summary.json")),
-            items=read_run_items(run),
-            training=training_rows(run, recipe),
-            sealed=read_pairs(collected_file(run, "sealed_pairs.jsonl")),
-            report=report,
-        )
-        release = write_release(run.folder / "release", evidence, recipe.publish, report_html=page)
-        progress(1, 1)
-        summary.append(f"{len(release.files)} files")
-    return release
 
 
 def _sealed_without_pair(run: Run) -> "list[LeftOut]":

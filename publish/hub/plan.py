@@ -176,10 +176,10 @@ def _files_of(api: "HfApi", repo: str, kind: Kind, revision: str) -> frozenset[s
 
 
 def _only_written_later(api: "HfApi", folder: Path, repo: str, kind: Kind, head: str) -> bool:
-    """Say whether the mark differs in nothing but when it was written."""
-    mark = MARKS[kind][0]
+    """Say whether the mark differs in nothing but when it was written, and who was then to see it."""
+    mark, aside = MARKS[kind][0], {"created": None, "private": None}
     old, new = json.loads(_read(api, repo, kind, mark, head)), json.loads((folder / mark).read_text(encoding="utf-8"))
-    return bool({**old, "created": None} == {**new, "created": None})
+    return bool(old | aside == new | aside)
 
 
 def _card(api: "HfApi", folder: Path, repo: str, kind: Kind, there: There) -> tuple[str, bool]:
