@@ -25,8 +25,8 @@ from .measured import bare, by_tag, comparisons, estimates, interval, methods, n
 from .metadata import metadata
 from .pictures import RESULTS, pictures, write_pictures
 from .redact import shorten_settings
+from .serving import serving_snippets
 from .settings import PublishSettings
-from .snippet import load_merged, load_released
 
 SHOWN_METRICS = ("loss", "rewards/accuracies", "rewards/margins")
 SHOWN_EXAMPLES = 2
@@ -115,8 +115,7 @@ def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
         "licence_lines": duties(settings.base_license),
         "built_with": BUILT_WITH.get(settings.base_license or ""),
         "whole": evidence.adapter.whole,
-        "snippet": load_released(evidence, settings),
-        "merged_snippet": load_merged(evidence, settings),
+        "snippets": serving_snippets(evidence, settings),
         "citations": citations(evidence.base_name, whole=evidence.adapter.whole),
         **_data(evidence),
         **_training(evidence),

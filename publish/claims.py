@@ -27,6 +27,7 @@ from .evidence_numbers import INTERVAL, NUMBER, Pool, pool_of
 from .metadata import results, results_block
 from .problem import Problem
 from .prose import Line, card_lines, shown
+from .serving import TESTS, VLLM
 from .wording import unproven
 
 CARD = "README.md"
@@ -112,7 +113,14 @@ def _read(folder: Path) -> _Evidence:
     trees = {name: read_json(folder / name) for name in SOURCES if (folder / name).exists()}
     gate = read_gate(folder / "gate.json") if "gate.json" in trees else None
     publish = trees["recipe.json"].get("publish") or {}
-    said = [report.summary, *report.caveats, str(trees["recipe.json"]["task"]), *(publish.get("limits") or ())]
+    said = [
+        TESTS,
+        VLLM,
+        report.summary,
+        *report.caveats,
+        str(trees["recipe.json"]["task"]),
+        *(publish.get("limits") or ()),
+    ]
     sentences = [shown(" ".join(sentence.split())).rstrip(".") for sentence in said]
     return _Evidence(
         report,

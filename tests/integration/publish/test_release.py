@@ -179,6 +179,7 @@ def test_the_cards_code_runs_as_it_stands(
 ) -> None:
     write_release(folder, evidence, PublishSettings(merged=True), report_html=report_html)
     blocks = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), flags=re.S)
+    blocks = [block for block in blocks if "OpenAI(" not in block]  # that one asks a server
     assert ['base = "tiny"' in block for block in blocks] == [True, False]
     # The base is a local folder here, so the card tells its reader to put in a path of their own.
     code = "\n".join(blocks).replace('base = "tiny"', f"base = {str(base_folder)!r}")
