@@ -4,6 +4,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ def card_html(text: str, folder: Path, files: str) -> str:
     tokens = reader.parse(HEAD.sub("", text, count=1).lstrip())
     if len(tokens) > 2 and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         tokens = tokens[3:]  # the page has the name already
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, following in zip_longest(tokens, tokens[1:]):
         _settle(token, following, folder, files)
     still_open = _settle_html(tokens)
     html = str(reader.renderer.render(tokens, reader.options, {})) + still_open * UNFOLD

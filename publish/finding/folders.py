@@ -10,12 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...errors import UserError
-from ...evaluate.estimate import Estimate
 from ...evaluate.gates.evidence import at
 from ...evaluate.report import Report, read_report
 from ...evaluate.standings.size import parameters
 from ...runs import read_json
-from ..metadata import results
+from ..metadata import results_block
 from ..release import MARK
 from ..source import locate_release
 from .entry import Block, Entry, Overlap, card_text, card_texts, check_block, plain, read_block
@@ -136,26 +135,13 @@ def _check(folder: Path, name: str, mark: Mapping[str, Any]) -> None:
 
 def _from_report(report: Report, recipe: Mapping[str, Any], card: Mapping[str, Any]) -> Block:
     """Return what the metadata of an older prefloop's card left out."""
-    found = results(report)
-    scores = [{"task": one.task, "name": one.name, **_numbers(one.of)} for one in found]
-    settings = report.how.settings
-    return check_block(
-        {
-            "task": recipe.get("task"),
-            "version": report.how.versions.get("prefloop", ""),
-            "base_sha256": report.base.sha256,
-            "parameters": parameters(card_text(card, "base_model")),
-            "verdict": report.verdict,
-            "confidence": settings.get("confidence", 0.95) if isinstance(settings, Mapping) else 0.95,
-            "headline": scores[0],
-            "difference": _numbers(report.preference.normalised.difference),
-            "results": scores,
-        }
-    )
-
-
-def _numbers(estimate: Estimate) -> dict[str, float | int]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
+    known = {
+        "task": recipe.get("task"),
+        "version": report.how.versions.get("prefloop", ""),
+        "base_sha256": report.base.sha256,
+        "parameters": parameters(card_text(card, "base_model")),
+    }
+    return check_block(known | results_block(report))
 
 
 def _overlap(folder: Path) -> Overlap | None:
