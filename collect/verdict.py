@@ -87,13 +87,20 @@ def verdicts(
     adjudications: Sequence[Vote] = (),
 ) -> list[Verdict]:
     """Add up the votes on every item as the policy says; an adjudicator's counted vote overrules the others."""
+    return verdicts_on([item.id for item in items], votes, policy, adjudications=adjudications)
+
+
+def verdicts_on(
+    item_ids: Sequence[str], votes: Sequence[Vote], policy: PairSettings, *, adjudications: Sequence[Vote] = ()
+) -> list[Verdict]:
+    """Do the same where nothing of the items but their ids is known."""
     by_item, judged = _by_item(votes), _by_item(adjudications)
     posterior = _posterior(votes, policy)
     found = []
-    for item in items:
-        plain = verdict(item.id, by_item.get(item.id, []), min_margin=policy.min_margin)
-        own = _weighed(plain, posterior[item.id]) if item.id in posterior else plain
-        final = verdict(item.id, judged.get(item.id, []))
+    for item_id in item_ids:
+        plain = verdict(item_id, by_item.get(item_id, []), min_margin=policy.min_margin)
+        own = _weighed(plain, posterior[item_id]) if item_id in posterior else plain
+        final = verdict(item_id, judged.get(item_id, []))
         found.append(own if final.outcome == "unvoted" else replace(final, overruled=own))
     return found
 

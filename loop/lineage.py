@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..collect import Vote, read_sealed, read_side_key, read_votes
 from ..collect.export import pseudonym
+from ..models import model_here
 from ..recipe import Recipe
 from ..runs import Run, read_json
 from .exporting import guidelines
@@ -41,15 +42,24 @@ def run_lineage(run: Run, recipe: Recipe, base: "ModelFolder") -> "Lineage":
 def _ancestors(recipe: Recipe, base: "ModelFolder") -> "Iterator[Ancestor]":
     from ..models import fingerprint
 
-    if found := _release_at(base.path):
+    if base.path and (found := _release_at(base.path)):
         yield _ancestor("base", found, base.sha256, base.path)
     if (path := recipe.train.base_adapter) and (found := _release_at(path)):
         yield _ancestor("base_adapter", found, _adapter_sha256(path), path)
     for writer in recipe.collect.sample.writers if recipe.collect.sample else ():
-        if writer.adapter and (found := _release_at(writer.adapter)):
-            yield _ancestor("writer", found, _adapter_sha256(writer.adapter), writer.adapter)
-        elif writer.model and (path := Path(writer.model).expanduser()).is_dir() and (found := _release_at(path)):
-            yield _ancestor("writer", found, fingerprint(path), path)
+        if writer.adapter:
+            if found := _release_at(writer.adapter):
+                yield _ancestor("writer", found, _adapter_sha256(writer.adapter), writer.adapter)
+        elif (place := _model_place(writer.model, writer.revision)) and (found := _release_at(place)):
+            yield _ancestor("writer", found, fingerprint(place), place)
+
+
+def _model_place(name: str | None, revision: str | None) -> Path | None:
+    """Return where a writer's model is on this machine; None for the recipe's base, and for one at an endpoint."""
+    if name is None:
+        return None
+    folder = Path(name).expanduser()
+    return folder if folder.is_dir() else model_here(name, revision)
 
 
 def _release_at(path: Path) -> Path | None:

@@ -1,16 +1,17 @@
 """data.json: what was trained and measured on, by content hash, from each pair to the people who said so.
 
 training, sealed   pairs: id, item, votes, and which candidates (by letter) stand as chosen and rejected
-items              ids, the side of the seal they are on, and who or what wrote each candidate
+items              ids, the side of the seal they are on, who or what wrote each candidate; of a ranking also the
+                   id of the item of each two candidates, by their letters
 votes              ids, annotators by pseudonym, and what they chose
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..collect import Item, Origin, PreferencePair, Vote, originals, pairwise
+from ..collect import Item, Origin, PreferencePair, Vote, pairwise
 from ..collect.export import public_name
-from ..collect.item import LETTERS
+from ..collect.rankings import parts
 from .evidence import Evidence
 
 EDIT = "edit"
@@ -19,13 +20,11 @@ EDIT = "edit"
 
 def manifest(evidence: Evidence) -> dict[str, Any]:
     """Return what was trained and measured on: no texts, no names."""
-    compared, _ = pairwise(evidence.items, [])
-    known, shown = {item.id: item for item in compared}, originals(evidence.items)
-    whole = {item.id: item for item in evidence.items}
+    known = {item.id: item for item in pairwise(evidence.items, [])[0]}
 
     def rows(pairs: Sequence[PreferencePair]) -> list[dict[str, Any]]:
         ordered = sorted(pairs, key=lambda pair: (pair.id, pair.item_id, pair.kind))
-        return [_pair_row(pair, known.get(pair.item_id), whole.get(shown.get(pair.item_id, ""))) for pair in ordered]
+        return [_pair_row(pair, known.get(pair.item_id)) for pair in ordered]
 
     return {
         "collection": evidence.collection,
@@ -37,23 +36,16 @@ def manifest(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _pair_row(pair: PreferencePair, item: Item | None, whole: Item | None) -> dict[str, Any]:
-    row = {
+def _pair_row(pair: PreferencePair, item: Item | None) -> dict[str, Any]:
+    letters = dict(zip(("chosen", "rejected"), _letters(pair, item), strict=True)) if item else {}
+    return {
         "id": pair.id,
         "prompt_id": pair.prompt_id,
         "item_id": pair.item_id,
         "kind": pair.kind,
         "weight": pair.weight,
         "vote_ids": list(pair.vote_ids),
-    }
-    if item is None or whole is None:
-        return row
-    letters = list(_letters(pair, item))
-    return row | {
-        "chosen": letters[0],
-        "rejected": letters[1],
-        "shown_item_id": whole.id,
-        "candidates": _places(item, whole),
+        **letters,
     }
 
 
@@ -61,13 +53,6 @@ def _letters(pair: PreferencePair, item: Item) -> Iterator[str]:
     """Yield which of the item's two candidates are chosen and rejected; a text of neither is an edit."""
     for text in (pair.chosen, pair.rejected):
         yield "A" if text == item.response_a else "B" if text == item.response_b else EDIT
-
-
-def _places(item: Item, whole: Item) -> str:
-    """Return the letters, in the item as it was shown, of the two candidates of the item that was voted on."""
-    wanted = item.candidates
-    places = [LETTERS[place] for place, candidate in enumerate(whole.candidates) if candidate in wanted]
-    return "".join(places[:2])
 
 
 def _people(evidence: Evidence) -> dict[str, Any]:
@@ -87,15 +72,17 @@ def _people(evidence: Evidence) -> dict[str, Any]:
 
 
 def _item_row(item: Item, side: str | None) -> dict[str, Any]:
-    return {
+    row = {
         "id": item.id,
         "prompt_id": item.prompt_id,
         "side": side,
-        "origins": [_origin_row(candidate.origin) for candidate in item.candidates],
+        "origins": [origin_row(candidate.origin) for candidate in item.candidates],
     }
+    return row | ({"parts": {letters: part.id for letters, part in parts(item).items()}} if item.more else {})
 
 
-def _origin_row(origin: Origin) -> dict[str, Any]:
+def origin_row(origin: Origin) -> dict[str, Any]:
+    """Return who or what wrote a candidate, with no folder of this machine."""
     name = public_name(origin.name)
     row = {"kind": origin.kind, "name": name, "revision": origin.revision, "row": origin.row}
     shortened = {"shortened": True} if name != origin.name else {}

@@ -4,24 +4,27 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..collect import PreferencePair
 from ..errors import UserError
 from ..evaluate import write_report_json
+from ..evaluate.gates import write_gate
 from ..runs import read_json, write_json, write_text
 from ..train import merge_adapter
 from ..train.adapter import RECORD, adapter_sha256, weight_files
 from ..train.export.merge import RECORD as MERGE_RECORD
 from ..train.rows import data_sha256
-from .card import render_card
+from .card import write_card
 from .evidence import DataRelease, Evidence
-from .metadata import eval_results, metadata
+from .lineage import Ancestor
+from .manifest import manifest
+from .metadata import eval_results
+from .packing import write_gguf
 from .redact import own_places, refuse_leaks, shorten, shorten_settings
 from .settings import PublishSettings
 
@@ -64,6 +67,8 @@ class Release:
     """ISO 8601, UTC."""
     data: DataRelease | None
     """The data set that the votes were published as, if they were."""
+    ancestors: tuple[Ancestor, ...] = ()
+    """Earlier releases of prefloop's that took part."""
     format: int = FORMAT
 
 
@@ -87,6 +92,7 @@ def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *
     partial.mkdir(parents=True)
     places = own_places(folder.parent, evidence.base.path, evidence.adapter.path)
     _weights(partial, evidence, settings)
+    write_gguf(partial, evidence, settings)
     _documents(partial, evidence, settings, report_html)
     for path in (path for path in sorted(partial.iterdir()) if path.suffix in {".json", ".md", ".html"}):
         write_text(path, shorten(path.read_text(encoding="utf-8"), places))
@@ -137,8 +143,10 @@ def changed_files(release: Release) -> list[str]:
 def _release(folder: Path, row: Mapping[str, Any]) -> Release:
     base = Base(**{name: row["base"][name] for name in ("name", "revision", "sha256", "source")})
     data = DataRelease(**row["data"]) if row.get("data") else None
+    ancestors = tuple(Ancestor(**one) for one in row.get("ancestors", []))
+    created = row.get("created", "")
     return Release(
-        folder, row["name"], row["files"], row["trained_sha256"], base, row.get("created", ""), data, row["format"]
+        folder, row["name"], row["files"], row["trained_sha256"], base, created, data, ancestors, row["format"]
     )
 
 
@@ -200,32 +208,9 @@ def _documents(folder: Path, evidence: Evidence, settings: PublishSettings, repo
     write_json(folder / "report.json", report)
     shutil.copyfile(report_html, folder / "report.html")
     write_text(folder / ".eval_results" / f"{evidence.recipe['name']}.yaml", eval_results(evidence))
-    write_text(folder / "README.md", f"---\n{metadata(evidence, settings)}\n---\n\n{render_card(evidence, settings)}")
-
-
-def manifest(evidence: Evidence) -> dict[str, Any]:
-    """Return what was trained and measured on, by content hash: no texts, no names."""
-    return {
-        "collection": evidence.collection,
-        "trained_on_sha256": evidence.adapter.data_sha256,
-        "sealed_sha256": evidence.report.sealed.sha256,
-        "training": _pair_rows(evidence.training),
-        "sealed": _pair_rows(evidence.sealed),
-    }
-
-
-def _pair_rows(pairs: Sequence[PreferencePair]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": pair.id,
-            "prompt_id": pair.prompt_id,
-            "item_id": pair.item_id,
-            "kind": pair.kind,
-            "weight": pair.weight,
-            "vote_ids": list(pair.vote_ids),
-        }
-        for pair in sorted(pairs, key=lambda pair: pair.id)
-    ]
+    if evidence.gate is not None:
+        write_gate(folder / "gate.json", evidence.gate)
+    write_card(folder, evidence, settings)
 
 
 def _finish(folder: Path, evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
@@ -247,6 +232,7 @@ def _finish(folder: Path, evidence: Evidence, settings: PublishSettings) -> dict
             "source": evidence.base.source,
         },
         "data": asdict(evidence.data) if evidence.data else None,
+        "ancestors": [asdict(one) for one in evidence.lineage.ancestors] if evidence.lineage else [],
         "files": _hashes(folder),
     }
     write_json(folder / MARK, row)
