@@ -110,6 +110,8 @@ def _in_kilobytes(progress: Progress) -> Progress:
 
 
 def _show(done: "Published") -> None:
+    for problem in done.warnings:
+        say(f"{problem.level}: {problem}")
     for pushed in (done.data, done.model):
         if pushed:
             _show_pushed(pushed)
@@ -139,8 +141,11 @@ def _show_look(look: "Look") -> None:
         _show_plan(plan)
     if look.unasked:
         say(f"what would change on the Hub is not known: {look.unasked}")
-    if look.problems:
-        raise Problems(f"{folder} would not be pushed", look.problems)
+    for problem in look.problems:
+        if problem.level == "warning":
+            say(f"warning: {problem}")
+    if errors := [str(problem) for problem in look.problems if problem.level == "error"]:
+        raise Problems(f"{folder} would not be pushed", errors)
     say("nothing was pushed")
 
 

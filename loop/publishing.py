@@ -1,6 +1,6 @@
 """The release of a run: written, looked through, and pushed to the Hub, its data set first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..publish import Release
     from ..publish.evidence import DataRelease
     from ..publish.hub import Plan, Pushed
+    from ..publish.problem import Problem
 
 RELEASE, DATA = "release", "data-release"
 """Where in a run's folder the model's release lies, and the data set's."""
@@ -33,6 +34,8 @@ class Published:
     """None where nothing was to be pushed."""
     data: "Pushed | None"
     """None where the votes stay here."""
+    warnings: "tuple[Problem, ...]" = ()
+    """What the release should be looked at for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,9 @@ class Look:
     release: "Release"
     data: Path | None
     """The data set's folder, if one would be pushed."""
-    problems: tuple[str, ...]
+    problems: "tuple[Problem, ...]"
     plans: "tuple[Plan, ...]"
-    """What would change on the Hub, the data set's repository first. None where the Hub was not asked."""
+    """What would change on the Hub, the data set's repository first; none where the Hub was not asked."""
     unasked: str
     """Why the Hub wasn't asked; empty if it was."""
 
@@ -113,17 +116,18 @@ def publish_run(
         UserError: as `release_run` and `publish.hub.push_folder`, or there is no name to push to.
         Problems: the release says what it must not.
     """
-    release = release_run(run, recipe)
-    _refuse_problems(release.folder)
     if not push:
-        return Published(release, None, None)
+        release = release_run(run, recipe)
+        return Published(release, None, None, tuple(find_problems(release.folder)))
     name = _hub_name(recipe)
+    release = release_run(run, recipe)
+    warnings = _refuse_errors(release.folder)
     data = _push_data(run, recipe, replace_card)
     if data:
         release = release_run(run, recipe, data=_named(data))
-        _refuse_problems(release.folder)
+        warnings = _refuse_errors(release.folder)
     model = _push_model(release, name, recipe.publish.private, replace_card, progress)
-    return Published(release, model, data)
+    return Published(release, model, data, warnings)
 
 
 def look_run(run: Run, recipe: Recipe) -> Look:
@@ -175,18 +179,24 @@ def publish_folder(
             f"{folder} was written for the name {release.name}, and its card says so; write it for {repo} "
             f"(`prefloop publish RUN --repo {repo} --dry-run`), or push it there"
         )
-    _refuse_problems(folder)
-    return Published(release, _push_model(release, repo, private, replace_card, progress), None)
+    warnings = _refuse_errors(folder)
+    return Published(release, _push_model(release, repo, private, replace_card, progress), None, warnings)
 
 
-def find_problems(folder: Path) -> Sequence[str]:
-    """Return what a release folder says that it must not, a sentence each; empty where all is well."""
-    return []
+def find_problems(folder: Path) -> "list[Problem]":
+    """Return what is wrong with a release folder, and what its card claims without evidence."""
+    from ..publish.claims import check_claims
+    from ..publish.lint import lint_release
+
+    return [*lint_release(folder), *check_claims(folder)]
 
 
-def _refuse_problems(folder: Path) -> None:
-    if problems := find_problems(folder):
-        raise Problems(f"{folder} was written, but not pushed", problems)
+def _refuse_errors(folder: Path) -> "tuple[Problem, ...]":
+    """Stop before a faulty release is pushed; return what is no more than a warning."""
+    found = find_problems(folder)
+    if errors := [str(problem) for problem in found if problem.level == "error"]:
+        raise Problems(f"{folder} was written, but nothing was pushed", errors)
+    return tuple(found)
 
 
 def _hub_name(recipe: Recipe) -> str:
