@@ -38,7 +38,7 @@ def render_index(gathered: Gathered, title: str) -> str:
     """Return the index: better models first, then by name."""
     named = zip(page_names(gathered.items), gathered.items, strict=True)
     rows = [_row(name, item.entry) for name, item in named]
-    rows.sort(key=lambda row: ORDER.index(row["entry"].block.verdict))
+    rows.sort(key=lambda row: (ORDER.index(row["entry"].block.verdict), row["entry"].name.casefold()))
     script, sheet = _own("page.js"), style() + _own("page.css")
     return _render(
         "index.html",
