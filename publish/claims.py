@@ -170,16 +170,17 @@ def _changed(folder: Path) -> Iterator[Problem]:
     files = read_json(folder / MARK)["files"]
     for name in SOURCES:
         path = folder / name
-        if name != MARK and path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != files.get(name):
+        if name in files and (not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != files[name]):
             yield Problem("error", name, "is not as the release was written, so it proves nothing: publish again")
 
 
 def _metadata(text: str, evidence: _Evidence) -> Iterator[Problem]:
+    import yaml
     from huggingface_hub import ModelCard
 
     try:
         data = ModelCard(text).data
-    except ValueError as error:
+    except (ValueError, yaml.YAMLError) as error:
         yield Problem("error", CARD, f"its metadata block can't be read: {error}")
         return
     block, expected = data.to_dict().get("prefloop") or {}, results_block(evidence.report)

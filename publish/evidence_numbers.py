@@ -7,9 +7,9 @@ from typing import Any
 
 SIGN = r"[+\-\N{MINUS SIGN}\N{PLUS-MINUS SIGN}]?"
 DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
-NUMBER = re.compile(rf"(?<![\w.\N{{MINUS SIGN}}/#-]){SIGN}(?P<digits>{DIGITS})%?(?!\w|[.,]\d)")
+NUMBER = re.compile(rf"(?<![\w.\N{{MINUS SIGN}}/#-]){SIGN}(?P<digits>{DIGITS})%?(?!\w|[.,]\d|-[A-Za-z]|-\d\d-\d\d)")
 INTERVAL = re.compile(
-    rf"{SIGN}(?P<value>{DIGITS})%?(?: points)? \((?:interval )?{SIGN}(?P<low>{DIGITS})%? to {SIGN}(?P<high>{DIGITS})%?"
+    rf"{SIGN}(?P<value>{DIGITS})%?(?: points)? \((?:interval )?{SIGN}(?P<low>{DIGITS})%? to {SIGN}(?P<high>{DIGITS})%?\)?"
 )
 """`0.71 (0.60 to 0.81)`, `71% (60% to 81%)`, `+52 points (interval +38 to +64)`."""
 NOISE = {"margins", "points", "training", "sealed", "items", "votes", "overlaps", "seconds_by_step"}
@@ -56,7 +56,7 @@ def pool_of(sources: Mapping[str, Any]) -> Pool:
 
 
 def _is(digits: str, value: float) -> bool:
-    return _at(digits, value, 1) or _at(digits, value, 100)
+    return _at(digits, value, 1) or (abs(value) <= 1 and _at(digits, value, 100))
 
 
 def _at(digits: str, value: float, scale: float) -> bool:

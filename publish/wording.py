@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from ..evaluate.report import Report
 from .evidence_numbers import Pool
 
-OTHERS = (
-    r"(?:GPT|ChatGPT|Claude|Gemini|Llama|Mistral|Mixtral|Qwen|DeepSeek|Phi|Grok|Gemma|OLMo|SmolLM|Falcon|Command)\b"
-)
+NAMES = "GPT|ChatGPT|Claude|Gemini|Llama|Mistral|Mixtral|Qwen|DeepSeek|Phi|Grok|Gemma|OLMo|SmolLM|Falcon|Command"
+OTHERS = rf"(?:{NAMES})\b[\w.-]*(?<![.-])"
 BASE = r"\b(?:its|the|their|our|this model's)\s+(?:own\s+)?(?:base|untuned|original|starting|parent)\b|\bbase model\b"
 RIVAL = (
     rf"(?:the\s+|its\s+|all\s+|any\s+|every\s+|most\s+|other\s+|much\s+|many\s+|far\s+)*"

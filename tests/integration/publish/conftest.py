@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefloop.collect import Item, Message, Origin, PreferencePair
+from prefloop.collect import Agreement, Item, Message, Origin, PreferencePair
+from prefloop.collect.intervals import Figure
+from prefloop.collect.sealing.contamination import Overlap
+from prefloop.evaluate.attacks import AttackReport, AttackResult
+from prefloop.evaluate.contamination import Benchmark, Contamination, Recomputed
 from prefloop.evaluate.estimate import Comparison, Estimate, LeftOut, ModelIdentity, WinRate
+from prefloop.evaluate.formats import Flips, Formats, Spread, Variant
+from prefloop.evaluate.gates import GateResult, RuleResult
+from prefloop.evaluate.humans import HumanRound
+from prefloop.evaluate.judge_audit import BesidePeople, JudgeAudit, Lean, Position
+from prefloop.evaluate.judges.measure import Rubric, RubricLine
+from prefloop.evaluate.leaderboard import GroupScore, Score
+from prefloop.evaluate.mt_bench import MeanScore, PairRow, ScoreRow
+from prefloop.evaluate.mt_bench.result import ModelAnswers, MtBench, ScoreDifference
 from prefloop.evaluate.parts import Check, Criterion, Example, General, HowMade, Lengths, Preference, SealedSet, Slice
 from prefloop.evaluate.report import Report
+from prefloop.evaluate.statistics import decide, paired_difference
+from prefloop.evaluate.style.result import Explained, FeatureChange, StyleFindings
+from prefloop.evaluate.tasks.result import TaskResults, TaskRow
 from prefloop.models import ModelFolder, fingerprint
-from prefloop.publish import Evidence
+from prefloop.publish import Evidence, PublishSettings, write_release
 from prefloop.train import Adapter, TrainSettings
 from prefloop.train.adapter import adapter_sha256, write_record
 from prefloop.train.rows import data_sha256
@@ -183,3 +198,102 @@ def report_html(tmp_path: Path, base_folder: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"<html><p>base {base_folder}, run {path.parent}/train/adapter</p></html>")
     return path
+
+
+def all_parts(report: Report) -> Report:
+    """Add every part that a report can have, each with numbers of its own."""
+    unclear, people = "can't tell yet", Agreement(20, 60, 3, 0.44, (0.31, 0.57), 0.71, (0.62, 0.79), {"A": 60}, 0.5)
+    won = WinRate("judge-7b", estimate(0.661, 0.552, 0.774), 20, 14, 7, 3, 5)
+    change = paired_difference([1.0, 1.0, 1.0, 0.0] * 10, [0.0, 1.0, 0.0, 0.0] * 10)
+    score = GroupScore(
+        "arc", "arc (own sample)", Score(31.4, 4.1, 23.3, 39.5), Score(0.486, 0.031, 0.425, 0.547), "binomial",
+        (), (), ("another sample",), (),
+    )  # fmt: skip
+    spread = Spread(0.61, 0.03, 0.66, 0.57, "letters", "words", estimate(0.09, 0.04, 0.14), 0.05, 0.02)
+    wording = Variant("letters", "A or B?", estimate(0.58, 0.5, 0.66), estimate(0.64, 0.56, 0.72), decide(change))
+    rating = ScoreRow("judge-7b", "tuned", None, None, MeanScore(6.43, 0.2, 6.03, 6.83, 160, 2, 80, 0), 0)
+    duel = PairRow(
+        "judge-7b", "tuned", ("base",), None, None, 31, 22, 18, 4, 12, 9, 3, 0, 0, None,
+        Figure(0.592, 0.511, 0.673, 71), None,
+    )  # fmt: skip
+    by_judge = estimate(0.66, 0.55, 0.77)
+    explained = Explained(estimate(0.62, 0.53, 0.71), estimate(0.04, -0.02, 0.1), None, (), estimate(0.57, 0.5, 0.64))
+    longer = FeatureChange("tokens", 30.0, 36.5, estimate(6.5, 2.5, 10.5))
+    leaning = Lean(estimate(0.68, 0.6, 0.76), estimate(0.53, 0.45, 0.61), estimate(0.15, 0.07, 0.23))
+    return replace(
+        report,
+        win_rate=won,
+        tasks=TaskResults(
+            models=(report.base, report.tuned),
+            rows=(
+                TaskRow(
+                    "arc", "your own", "arc (own sample)", "acc", score, score, decide(change), "questions", 40, (), 9.0
+                ),
+            ),
+            averages=(), chat_template=True, limit=40, confidence=0.95, margin=None, settings={}, commands=(),
+            asked_now=0, tasks=1, left_out=(), versions={}, seconds=9.0, created="2026-01-02T03:04:05+00:00",
+        ),
+        formats=Formats(
+            "arc.jsonl", "4" * 64, 120, (report.base, report.tuned), (wording, replace(wording, name="words")), spread,
+            spread, Flips(1, 0, 1, 1, 0), (), {}, 0.95, 3.0, "2026-01-02T03:04:05+00:00",
+        ),
+        mt_bench=MtBench(
+            "judge-7b", ("rev-1",), "base", "tuned", 80, (ModelAnswers("tuned", 160, 11),), (rating,), (rating,),
+            (ScoreDifference(None, 0.52, 0.14, 0.24, 0.8, 0.001, 158, 80),), (duel,), (), (), 640, 90_000, 12_000, 1.75,
+            {}, {}, {},
+        ),
+        rubric=Rubric(
+            "judge-7b", (RubricLine("criterion", "Names a town.", compare(0.33, 0.58, unclear), ("p1",)),), 82, 0.4
+        ),
+        style=StyleFindings(
+            "substance", "judge-7b", 41, by_judge, estimate(0.63, 0.54, 0.72), estimate(0.62, 0.53, 0.71), explained,
+            (longer,), None, None, None, (), (), (),
+        ),
+        contamination=Contamination(
+            6, (Benchmark("sealed", 4, {"s1": "exact"}),),
+            (Overlap("pair", "prompt", "exact", "sealed.json", "s1", 1.0),),
+            (Recomputed("preference", compare(0.512, 0.731, "better"), compare(0.5, 0.7, unclear, 37), ("s1",)),),
+        ),
+        humans=HumanRound(
+            "round", "base", "tuned", 41, 38, ("e1", "e2", "e3"), {}, ("u1",), (), 3,
+            {"tuned": 62, "base": 31, "tie": 15}, {}, 22, 9, 7, 3, estimate(0.644, 0.561, 0.727), "better", people,
+            "abc",
+        ),
+        judge_audit=JudgeAudit(
+            judge="judge-7b", items=120, prompts=90, unscored=("i1",), not_asked=(), without_votes=(),
+            no_majority=("i2",), agreement=estimate(0.742, 0.668, 0.816, 118), decided=None, with_ties=None, kappa=None,
+            beside=BesidePeople(estimate(0.73, 0.65, 0.81), estimate(0.79, 0.71, 0.87), estimate(-0.06, -0.12, 0.0), 3),
+            beside_with_ties=None, longer=estimate(0.6, 0.5, 0.7), over_longer=estimate(0.14, 0.05, 0.23),
+            position=Position(estimate(0.78, 0.7, 0.86), estimate(0.63, 0.55, 0.71), 14, 3), length=leaning, own=None,
+            tags=(), flags={}, margin=0.05, may_gate=False,
+            reasons=("it is not shown to be within 5 points of people",),
+        ),
+        attacks=AttackReport(
+            "judge-7b", 24,
+            (
+                AttackResult(
+                    "empty praise", "praise and no answer", estimate(0.29, 0.15, 0.48, 24),
+                    estimate(0.46, 0.28, 0.65, 24), 7, 4, 13, (), (), 6,
+                ),
+            ),
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def whole(evidence: Evidence) -> Evidence:
+    """Evidence whose report has every part, with a gate and a training's curves."""
+    gate = GateResult(False, (RuleResult("general: not worse by more than 3 points", False, "up to 16 points lost"),))
+    curves = [{"step": step, "loss": 0.7 - step / 50, "rewards/accuracies": 0.5 + step / 20} for step in (1, 2, 3)]
+    return replace(evidence, report=all_parts(evidence.report), gate=gate, metrics=curves)
+
+
+@pytest.fixture
+def released(whole: Evidence, report_html: Path, tmp_path: Path) -> Path:
+    """A release folder of it, licensed so that nothing is to be mended."""
+    settings = PublishSettings(license="mit", base_license="apache-2.0", languages=("en",), repo="me/mine")
+    recipe = whole.recipe | {"publish": settings.model_dump(mode="json")}
+    report_html.write_text("<html><p>a report</p></html>")
+    folder = tmp_path / "run" / "release"
+    write_release(folder, replace(whole, recipe=recipe), settings, report_html=report_html)
+    return folder
