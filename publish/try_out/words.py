@@ -29,8 +29,9 @@ def headline(found: TryOut) -> str:
         return "Not scored" if len(found.examples) > 1 or not _scorable(found) else "One example can't rank"
     if len(ranking.rows) == 1:
         return f"{ranking.rows[0].name}, alone"
-    open_rows = undecided(ranking)
-    if not open_rows:
+    if level(ranking):
+        return "All level"
+    if not undecided(ranking):
         return f"{ranking.rows[0].name} is the best"
     return f"{ranking.rows[0].name} is ahead, not yet surely"
 
@@ -45,6 +46,11 @@ def summary(found: TryOut) -> str:
     if len(ranking.rows) == 1:
         return text
     open_rows = undecided(ranking)
+    if level(ranking):
+        return (
+            f"On {ranking.examples} of your {len(found.examples)} examples all models have "
+            f"{measured(ranking, best)}. {_smallest(found, open_rows)}".strip()
+        )
     if not open_rows:
         return f"{text} Every other model is worse, after correction for {ranking.comparisons} comparisons."
     names = _listed([row.name for row in open_rows])
@@ -81,6 +87,11 @@ def against_best(row: Ranked) -> str:
     return f"{value}: {decision.verdict}{_needs(decision)}"
 
 
+def level(ranking: Ranking) -> bool:
+    """Whether no candidate is ahead of any other."""
+    return all(row.rank == 1 for row in ranking.rows)
+
+
 def undecided(ranking: Ranking) -> list[Ranked]:
     """Return the candidates that are not shown to be worse than the leader."""
     return [row for row in ranking.rows[1:] if row.to_best is None or row.to_best.verdict != "worse"]
@@ -95,7 +106,8 @@ def size_words(tried: Tried) -> str:
     """Write parameters and bytes."""
     if tried.parameters is None or tried.size is None:
         return "not known"
-    return f"{count_words(tried.parameters)} parameters, {tried.size / 1e6:,.0f} MB"
+    megabytes = f"{tried.size / 1e6:,.0f}" if tried.size >= 1e7 else f"{tried.size / 1e6:.2g}"
+    return f"{count_words(tried.parameters)} parameters, {megabytes} MB"
 
 
 def count_words(count: int) -> str:
@@ -139,7 +151,7 @@ def _smallest(found: TryOut, rows: list[Ranked]) -> str:
     least = min(level, key=lambda name: weights[name])
     if weights[least] >= max(weights[name] for name in level):
         return ""
-    return f"The smallest of these is {least}, with {count_words(weights[least])} parameters."
+    return f"Of the models that may be the best, {least} is the smallest ({count_words(weights[least])} parameters)."
 
 
 def _about_data(found: TryOut) -> Iterator[str]:
@@ -190,19 +202,19 @@ def _about_measures(found: TryOut) -> Iterator[str]:
     bare = sum(not example.right for example in found.examples)
     if found.ranking is not None and found.ranking.what == "right" and bare:
         yield f"{bare} examples name no right answer and are not in the ranking."
-    leaders = {ranking.what: ranking.rows[0].name for ranking in found.rankings}
-    if len(set(leaders.values())) > 1:
-        said = "; ".join(f"{WHAT[what]}: {name}" for what, name in leaders.items())
+    leaders = {ranking.what: {row.name for row in ranking.rows if row.rank == 1} for ranking in found.rankings}
+    if leaders and not set.intersection(*leaders.values()):
+        said = "; ".join(f"{WHAT[what]}: {_listed(sorted(names))}" for what, names in leaders.items())
         yield f"The measurements don't agree on who is ahead ({said})."
 
 
 def _about_answers(found: TryOut) -> Iterator[str]:
-    for one in found.candidates:
-        if one.cut:
-            yield (
-                f"{one.cut} of {len(found.examples)} answers of {one.name} were cut off at "
-                f"{found.settings.max_new_tokens} tokens; a larger --max-new-tokens lets them end."
-            )
+    cut = [f"{one.cut} of {one.name}" for one in found.candidates if one.cut]
+    if cut:
+        yield (
+            f"Answers were cut off at {found.settings.max_new_tokens} tokens: {_listed(cut)}; a larger "
+            "--max-new-tokens lets them end."
+        )
     if len({one.kind == "endpoint" for one in found.candidates}) > 1:
         yield (
             "Times of models on this machine and behind endpoints don't compare: here a batch is shared out, there it "
