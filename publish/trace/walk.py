@@ -151,14 +151,16 @@ def _ancestor(found: Located, ancestor: Ancestor, walk: _Walk) -> Step:
     """Walk on into an earlier release."""
     role = {"base": "base model", "base_adapter": "adapter it went on from", "writer": "writer of candidates"}
     title = f"{role[ancestor.role]}: release {ancestor.name}"
+    if ancestor.sha256 in walk.been:
+        return Step(title, {"fingerprint": ancestor.sha256}, (verified("it is the model walked above"),))
     try:
         older = _open(found, ancestor)
         release = read_mark(older.folder)
     except UserError as error:
         return Step(title, {}, (unchecked(str(error)),))
     check = _identity(older, release, ancestor)
-    if release.trained_sha256 in walk.been:
-        return Step(title, {}, (check, verified("it was walked above")))
+    if release.trained_sha256 in walk.been:  # known by another fingerprint of its
+        return Step(title, {}, (check,))
     step, _, _ = _release(older, release, walk, None)
     return Step(title, {}, (check,), (step,))
 
