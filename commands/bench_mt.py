@@ -9,7 +9,7 @@ import typer
 
 from ..console import progress_bar, result, result_json, say, table
 from ..errors import UserError
-from .options import Json
+from .options import Json, open_models
 
 if TYPE_CHECKING:
     from ..asking import CostEstimate
@@ -60,7 +60,6 @@ def mt_bench(
     from ..evaluate.mt_bench.page import write_mt_bench_page
     from ..evaluate.mt_bench.result import write_result
     from ..evaluate.mt_bench.running import run_mt_bench
-    from ..models import resolve_model
 
     endpoint = {
         "base_url": judge_url, "model": judge_model, "api_key_env": api_key_env, "in_flight": in_flight,
@@ -75,10 +74,9 @@ def mt_bench(
             "batch_size": batch_size,
         }
     )  # fmt: skip
+    models, announce = open_models(model, adapter), _announce(stop=estimate)
     with progress_bar("mt-bench") as progress:
-        found = run_mt_bench(
-            resolve_model(model), adapter, settings, folder=out, announce=_announce(stop=estimate), progress=progress
-        )
+        found = run_mt_bench(models, settings, folder=out, announce=announce, progress=progress)
     write_result(out / "mt_bench.json", found)
     page = write_mt_bench_page(out / "mt_bench.html", found)
     _show(found, as_json=as_json)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from ..console import progress_bar, result, result_json, say, table
 from ..errors import Problems, UserError
 from ..home import home
-from .options import Json
+from .options import Json, open_models
 
 if TYPE_CHECKING:
     from ..evaluate.formats import Formats
@@ -80,15 +80,14 @@ def bench_tasks(
     """
     from pydantic import TypeAdapter
 
-    from ..evaluate.tasks import TaskResults, TasksSettings, contenders, run_tasks
-    from ..models import resolve_model
+    from ..evaluate.tasks import TaskResults, TasksSettings, run_tasks
 
     settings = _settings(
         TasksSettings, run=tuple(name.strip() for name in tasks.split(",")), data_dir=data_dir, limit=limit,
         apply_chat_template=chat_template, fewshot_as_multiturn=multiturn, num_fewshot=shots, batch_size=batch_size,
         margin=margin,
     )  # fmt: skip
-    models = contenders(resolve_model(model), adapter, batch_size=batch_size)
+    models = open_models(model, adapter)
     with progress_bar("tasks") as progress:
         found = run_tasks(settings, models, _kept(keep), progress=progress)
     if as_json:
@@ -130,14 +129,12 @@ def bench_formats(
     from pydantic import TypeAdapter
 
     from ..evaluate.formats import Formats, FormatsSettings, audit_formats
-    from ..evaluate.tasks import contenders
-    from ..models import resolve_model
 
     where = data or data_dir
     if where is None or (data is None) == (tasks is None):
         raise UserError("say which questions: --data FILE, or --tasks NAME with --data-dir FOLDER")
     settings = _settings(FormatsSettings, data=where, benchmark=tasks, limit=limit, batch_size=batch_size)
-    models = contenders(resolve_model(model), adapter, batch_size=batch_size)
+    models = open_models(model, adapter)
     with progress_bar("formats") as progress:
         found = audit_formats(settings, models, _kept(keep), progress=progress)
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ..evaluate import Subject
     from ..recipe import Recipe
     from ..runs import Run
 
@@ -25,3 +26,11 @@ def open_recipe(
 
     recipe = load_recipe(path, overrides)
     return recipe, recipe_run(recipe, folder or Path("runs") / recipe.name, migrating=migrating)
+
+
+def open_models(model: str, adapter: Path | None) -> "Subject":
+    """Name a base model and what was tuned from it, if anything was."""
+    from ..evaluate import open_subject
+    from ..models import resolve_model
+
+    return open_subject(resolve_model(model), adapter)

@@ -15,6 +15,7 @@ from .judge import JudgeSettings
 from .page import write_page
 from .report import Report, read_report, write_report_json
 from .settings import EvaluateSettings
+from .subject import Subject, open_subject
 
 __all__ = [
     "CheckSettings",
@@ -23,8 +24,10 @@ __all__ = [
     "JudgeSettings",
     "LeftOut",
     "Report",
+    "Subject",
     "check_benchmarks",
     "evaluate_adapter",
+    "open_subject",
     "read_report",
     "run_benchmarks",
     "write_page",

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..models import ModelFolder
 from ..runs import Progress, silent
 from .formats import Formats, audit_formats
 from .mt_bench.judging import read_material
 from .mt_bench.result import MtBench
 from .mt_bench.running import run_mt_bench
 from .settings import EvaluateSettings
-from .tasks import TaskResults, check_tasks, contenders, run_tasks
+from .subject import Subject
+from .tasks import TaskResults, check_tasks, run_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +22,25 @@ class Benchmarks:
     mt_bench: MtBench | None
 
 
-def check_benchmarks(adapter: Path, base: ModelFolder, settings: EvaluateSettings, folder: Path) -> None:
+def check_benchmarks(subject: Subject, settings: EvaluateSettings, folder: Path) -> None:
     """Look for what would stop a benchmark in its middle, before anything long begins.
 
     Raises:
         UserError, Problems: data or packages are missing, or a file can't be used.
     """
     if settings.tasks:
-        check_tasks(settings.tasks, contenders(base, adapter, batch_size=settings.tasks.batch_size), folder / "tasks")
+        check_tasks(settings.tasks, subject, folder / "tasks")
     if settings.mt_bench:
         read_material(settings.mt_bench)
 
 
 def run_benchmarks(
-    adapter: Path, base: ModelFolder, settings: EvaluateSettings, folder: Path, progress: Progress = silent
+    subject: Subject, settings: EvaluateSettings, folder: Path, progress: Progress = silent
 ) -> Benchmarks:
     """Measure base and tuned model; called again after a kill it goes on from there.
 
     Args:
-        adapter: An adapter's folder, or a whole tuned model's.
-        base: What it was trained on.
+        subject: Base and tuned model.
         settings: Which benchmarks.
         folder: Keeps what is measured.
         progress: Called with work done and work in all, for each benchmark anew.
@@ -51,11 +50,9 @@ def run_benchmarks(
     """
     tasks = formats = mt_bench = None
     if settings.tasks:
-        models = contenders(base, adapter, batch_size=settings.tasks.batch_size)
-        tasks = run_tasks(settings.tasks, models, folder / "tasks", progress=progress)
+        tasks = run_tasks(settings.tasks, subject, folder / "tasks", progress=progress)
     if settings.formats:
-        models = contenders(base, adapter, batch_size=settings.formats.batch_size)
-        formats = audit_formats(settings.formats, models, folder / "formats", progress=progress)
+        formats = audit_formats(settings.formats, subject, folder / "formats", progress=progress)
     if settings.mt_bench:
-        mt_bench = run_mt_bench(base, adapter, settings.mt_bench, folder=folder / "mt_bench", progress=progress)
+        mt_bench = run_mt_bench(subject, settings.mt_bench, folder=folder / "mt_bench", progress=progress)
     return Benchmarks(tasks, formats, mt_bench)

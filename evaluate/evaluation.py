@@ -10,19 +10,18 @@ from typing import TypeVar
 
 from ..collect.pair import PreferencePair
 from ..collect.sampling.generate import Answer
-from ..models import ModelFolder
 from ..runs import Progress, silent
-from ..train.adapter import is_whole
 from .check import CheckSettings, Marks, mark_answers, measure_check
 from .contamination import Contamination
 from .contamination.find import SEALED
-from .estimate import LeftOut, ModelIdentity
+from .estimate import LeftOut
 from .general import GeneralData, measure_general
-from .judge import Duel, JudgeSettings, Outcome, endpoint_of, measure_wins, outcomes_by_check, outcomes_by_model
+from .judge import JudgeSettings, measure_wins, outcomes_by_check, outcomes_by_model
 from .judges.measure import Rubric, measure_rubric
+from .judges.pairs import Duel, Outcome
 from .likelihood import PairScore
 from .material import Material, prepare
-from .measured import Subject, Who, load_subject, measure_answers, measure_likelihoods, measure_questions
+from .measured import Measuring, measure_answers, measure_likelihoods, measure_questions
 from .meter import WORK, Meter
 from .overlap import Scored, measure_overlap
 from .parts import Example, HowMade, Lengths, SealedSet
@@ -32,6 +31,7 @@ from .scoring import POINTS
 from .settings import EvaluateSettings
 from .statistics import Plan, estimate_mean
 from .style import Compared, StyleFindings, measure_style
+from .subject import Subject, Who
 from .words import caveats, summarise
 
 PACKAGES = ("prefloop", "torch", "transformers", "peft", "lm-eval", "scipy")
@@ -62,7 +62,7 @@ class _Sides:
 class _Job:
     """What is measured, with what, and where it is kept."""
 
-    subject: Subject
+    measuring: Measuring
     material: Material
     settings: EvaluateSettings
     folder: Path
@@ -71,8 +71,7 @@ class _Job:
 
 
 def evaluate_adapter(
-    adapter: Path,
-    base: ModelFolder,
+    subject: Subject,
     sealed: Sequence[PreferencePair],
     settings: EvaluateSettings,
     *,
@@ -85,8 +84,7 @@ def evaluate_adapter(
     """Compare the adapter, or the whole model that full fine-tuning made, with its base on the sealed pairs.
 
     Args:
-        adapter: Its folder.
-        base: The model it was trained on.
+        subject: The adapter, or the whole model, with its base.
         sealed: Pairs on prompts that no training saw.
         settings: What to measure and how; benchmarks are not measured here (`run_benchmarks`).
         folder: Keeps what is measured; called again after a kill, with the same arguments, it goes on from there.
@@ -96,9 +94,12 @@ def evaluate_adapter(
         progress: Called with work done and work in all.
 
     Raises:
-        UserError: the adapter, the labels, the general questions or the judge can't be used, or no sealed pair is left.
+        UserError: the labels, the general questions or the judge can't be used, or no sealed pair is left.
+        ValueError: the subject is a base alone.
     """
-    job = _open_job(adapter, base, sealed, settings, folder, progress)
+    if subject.adapter is None:
+        raise ValueError("nothing was tuned: the subject is a base alone")
+    job = _open_job(subject, sealed, settings, folder, progress)
     material, plan, sides = job.material, job.plan, _measure(job)
     preference = measure_preference(material.pairs, *sides.scores, plan)
     check = measure_check(*sides.marks, plan) if sides.marks else None
@@ -114,8 +115,8 @@ def evaluate_adapter(
         verdict=preference.normalised.verdict,
         summary=summarise(preference, sealed_set),
         caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped, style, overlap),
-        base=ModelIdentity(base.name, base.revision, base.sha256),
-        tuned=_tuned(job.subject, adapter, base),
+        base=subject.identity("base"),
+        tuned=subject.identity("tuned"),
         sealed=sealed_set,
         preference=preference,
         lengths=lengths,
@@ -132,28 +133,27 @@ def evaluate_adapter(
 
 
 def _open_job(
-    adapter: Path,
-    base: ModelFolder,
+    subject: Subject,
     sealed: Sequence[PreferencePair],
     settings: EvaluateSettings,
     folder: Path,
     progress: Progress,
 ) -> _Job:
-    subject = load_subject(adapter, base, batch_size=settings.batch_size, folder=folder)
-    material = prepare(subject, sealed, settings)
+    material = prepare(subject, sealed, settings, folder)
+    measuring = Measuring(subject, settings.batch_size, folder)
     plan = Plan(settings.bootstrap, settings.confidence, settings.seed)
-    return _Job(subject, material, settings, folder, plan, Meter(progress, _work(material, settings)))
+    return _Job(measuring, material, settings, folder, plan, Meter(progress, _work(material, settings)))
 
 
 def _measure(job: _Job) -> _Sides:
-    subject, material, settings, meter = job.subject, job.material, job.settings, job.meter
-    tokens, prompts, words = material.tokens, material.prompts, settings.max_new_tokens
+    measuring, material, settings, meter = job.measuring, job.material, job.settings, job.meter
+    names, prompts, words = [pair.id for pair in material.pairs], material.prompts, settings.max_new_tokens
     with meter.part("likelihoods"):
         advance = meter.counting("pair")
-        scores = _both(lambda who: measure_likelihoods(subject, who, tokens, advance))
+        scores = _both(lambda who: measure_likelihoods(measuring, who, names, material.read_tokens, advance))
     with meter.part("answers"):
         advance = meter.counting("prompt")
-        answers = _both(lambda who: measure_answers(subject, who, prompts, words, advance))
+        answers = _both(lambda who: measure_answers(measuring, who, prompts, words, advance))
     marks = _marks(answers, material, settings.check) if settings.check else None
     judge, outcomes = "check" if marks else None, outcomes_by_check(*marks) if marks else {}
     if settings.judge:
@@ -162,7 +162,7 @@ def _measure(job: _Job) -> _Sides:
     if data:
         with meter.part("general"):
             advance = meter.counting("question")
-            general = data, *_both(lambda who: measure_questions(subject, who, data, advance))
+            general = data, *_both(lambda who: measure_questions(measuring, who, data, advance))
     return _Sides(scores, answers, marks, judge, outcomes, general)
 
 
@@ -198,9 +198,7 @@ def _rubric(job: _Job, sides: _Sides) -> Rubric | None:
     base, tuned = ({name: answer.text for name, answer in side.items()} for side in sides.answers)
     store, progress = job.folder / "rubric.jsonl", job.meter.progress
     with job.meter.part("rubric"):
-        return measure_rubric(
-            job.material.prompts, base, tuned, rubric, endpoint_of(judge), store, job.plan, progress=progress
-        )
+        return measure_rubric(job.material.prompts, base, tuned, rubric, judge, store, job.plan, progress=progress)
 
 
 def _work(material: Material, settings: EvaluateSettings) -> int:
@@ -245,11 +243,6 @@ def _results(job: _Job, sides: _Sides) -> Iterator[Scored]:
         data, *both = sides.general
         base, tuned = ({str(row): correct for row, correct in enumerate(side, 1)} for side in both)
         yield Scored("General questions", data.name, base, tuned)
-
-
-def _tuned(subject: Subject, adapter: Path, base: ModelFolder) -> ModelIdentity:
-    name = f"{base.name}, all weights tuned" if is_whole(adapter) else f"{base.name} + {adapter.name}"
-    return ModelIdentity(name, "local", subject.adapter_sha256)
 
 
 def _lengths(before: Mapping[str, Answer], after: Mapping[str, Answer], plan: Plan) -> Lengths:

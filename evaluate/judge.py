@@ -9,20 +9,8 @@ from ..asking import EndpointSettings
 from ..runs import Progress, silent
 from .check import Marks
 from .estimate import WinRate
-from .judges.pairs import INSTRUCTIONS, Duel, Outcome, Verdict, judge_pairs, parse_verdict, settle
+from .judges.pairs import INSTRUCTIONS, Duel, Outcome, judge_pairs
 from .statistics import Plan, estimate_share
-
-__all__ = [
-    "Duel",
-    "Outcome",
-    "Verdict",
-    "endpoint_of",
-    "measure_wins",
-    "outcomes_by_check",
-    "outcomes_by_model",
-    "parse_verdict",
-    "settle",
-]
 
 
 class JudgeSettings(EndpointSettings):
@@ -52,15 +40,14 @@ def outcomes_by_model(
     Raises:
         UserError: the key is missing, or the endpoint can't be reached or refuses.
     """
-    judge, instructions = endpoint_of(settings), settings.instructions
     return judge_pairs(
-        duels, judge, verdicts, instructions=instructions, max_tokens=settings.max_tokens, progress=progress
+        duels,
+        settings,
+        verdicts,
+        instructions=settings.instructions,
+        max_tokens=settings.max_tokens,
+        progress=progress,
     )
-
-
-def endpoint_of(settings: JudgeSettings) -> EndpointSettings:
-    """Return the judge's endpoint."""
-    return EndpointSettings.model_validate(settings.model_dump(include=set(EndpointSettings.model_fields)))
 
 
 def measure_wins(judge: str, outcomes: Mapping[str, Outcome], plan: Plan) -> WinRate | None:

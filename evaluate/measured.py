@@ -1,29 +1,23 @@
 """What a model did on the sealed material, kept on disk batch by batch: a killed evaluation goes on where it stopped.
 
-A row counts only under the key it was written with: the hash of model, adapter, device, settings and material.
+A row counts only under the key it was written with: the hash of model, adapter, device, settings and material. A model
+is loaded when something is owed, and not before.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from ..collect.item import Message, content_hash
 from ..collect.sampling.generate import Answer, GenerateSettings, generate_batches
 from ..errors import UserError
-from ..models import ModelFolder, load_model, load_tokenizer
 from ..runs import append_line, read_json, read_lines, write_json
-from ..train.adapter import adapter_sha256, is_whole
 from ..train.rows import Tokens
 from .general import GeneralData, answer_questions
 from .likelihood import PairScore, Scored, score_pairs
+from .subject import Subject, Who
 
-if TYPE_CHECKING:
-    from peft import PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-Who = Literal["base", "tuned"]
 Advance = Callable[[int], None]
 """Called with how many pairs, prompts or questions have just become known."""
 CURRENT = "answers.json"
@@ -43,93 +37,86 @@ class GivenAnswers:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The tuned model and its base.
+class Measuring:
+    """Who is measured, how many sequences at once, and where it is kept."""
 
-    Switching an adapter off makes its base, so that one model is in memory; a whole model has its base beside it.
-    """
-
-    model: "PeftModel | PreTrainedModel"
-    base: "PreTrainedModel | None"
-    """None where switching the adapter off makes it."""
-    tokenizer: "PreTrainedTokenizerBase"
-    base_sha256: str
-    adapter_sha256: str
+    subject: Subject
     batch_size: int
     folder: Path
-    """Where measurements are kept."""
-
-    @contextmanager
-    def as_(self, who: Who) -> Iterator[Any]:
-        """Yield the base or the tuned model, which it is while the context lasts."""
-        if who == "tuned":
-            yield self.model
-        elif self.base is not None:
-            yield self.base
-        else:
-            tuned: Any = self.model
-            with tuned.disable_adapter():
-                yield tuned
 
     def key(self, who: Who, *material: object) -> str:
         """Return the hash of everything a measurement depends on."""
-        adapter = self.adapter_sha256 if who == "tuned" else ""
-        template = content_hash([self.tokenizer.chat_template, SCORING])
-        return content_hash([self.base_sha256, adapter, template, str(self.model.device), self.batch_size, *material])
+        return content_hash([self.subject.key(who), SCORING, self.batch_size, *material])
 
 
-def load_subject(adapter: Path, base: ModelFolder, *, batch_size: int, folder: Path) -> Subject:
-    """Load the base model with the adapter on top, or a whole model and its base, and the tokenizer trained with.
+def measure_likelihoods(
+    measuring: Measuring,
+    who: Who,
+    names: Sequence[str],
+    read_tokens: Callable[[], dict[str, Tokens]],
+    advance: Advance,
+) -> list[PairScore]:
+    """Score pairs under one of the two models.
 
-    Raises:
-        UserError: the folder holds no whole adapter.
+    Args:
+        measuring: Both models.
+        who: Which of them.
+        names: The pairs' ids, in the order of the result.
+        read_tokens: Called where a pair is owed; gives all pairs by id.
+        advance: Called as pairs become known.
     """
-    sha256 = adapter_sha256(adapter)
-    # An adapter of somebody else's may have no tokenizer; what prefloop trained brings its chat template.
-    tokenizer = load_tokenizer(adapter if (adapter / "tokenizer_config.json").exists() else base.path)
-    if is_whole(adapter):
-        tuned, plain = load_model(adapter), load_model(base.path)
-    else:
-        tuned, plain = load_model(base.path, adapter=adapter), None
-    return Subject(tuned, plain, tokenizer, base.sha256, sha256, batch_size, folder)
-
-
-def measure_likelihoods(subject: Subject, who: Who, pairs: dict[str, Tokens], advance: Advance) -> list[PairScore]:
-    """Score the pairs (by id) under one of the two models, in their order."""
-    key = subject.key(who, list(pairs))
-    path, names = subject.folder / "likelihoods.jsonl", list(pairs)
+    key = measuring.key(who, list(names))
+    path, order = measuring.folder / "likelihoods.jsonl", list(names)
     known = {row["id"]: _pair_score(row) for row in _rows(path, key)}
     advance(len(known))
-    done = {names.index(name) for name in known}
+    if len(known) == len(order):
+        return [known[name] for name in order]
+    done = {order.index(name) for name in known}
+    pairs, subject = read_tokens(), measuring.subject
     with subject.as_(who) as model:
-        for batch in score_pairs(
-            model, subject.tokenizer, list(pairs.values()), batch_size=subject.batch_size, done=done
-        ):
+        rows = [pairs[name] for name in order]
+        for batch in score_pairs(model, subject.tokenizer, rows, batch_size=measuring.batch_size, done=done):
             for index, score in batch.items():
-                append_line(path, {"key": key, "who": who, "id": names[index], **asdict(score)})
-            advance(len(batch.keys() - {names.index(name) for name in known}))
-            known |= {names[index]: score for index, score in batch.items()}
-    return [known[name] for name in names]
+                append_line(path, {"key": key, "who": who, "id": order[index], **asdict(score)})
+            advance(len(batch.keys() - {order.index(name) for name in known}))
+            known |= {order[index]: score for index, score in batch.items()}
+    return [known[name] for name in order]
 
 
 def measure_answers(
-    subject: Subject, who: Who, prompts: dict[str, tuple[Message, ...]], max_new_tokens: int, advance: Advance
+    measuring: Measuring, who: Who, prompts: dict[str, tuple[Message, ...]], max_new_tokens: int, advance: Advance
 ) -> dict[str, Answer]:
     """Let one of the two models answer the prompts (by id) greedily."""
-    key = subject.key(who, max_new_tokens, list(prompts))
-    path, names = subject.folder / "generations.jsonl", list(prompts)
+    key = measuring.key(who, max_new_tokens, list(prompts))
+    path, names = measuring.folder / "generations.jsonl", list(prompts)
     known = {row["id"]: Answer(row["text"], row["tokens"], row["finish"]) for row in _rows(path, key)}
     advance(len(known))
-    settings = GenerateSettings(max_new_tokens=max_new_tokens, batch_size=subject.batch_size)
-    done = {names.index(name) for name in known}
+    if len(known) < len(names):
+        known |= _answer_owed(measuring, who, prompts, max_new_tokens, set(known), key, advance)
+    _note_current(measuring, who, key)
+    return {name: known[name] for name in names}
+
+
+def _answer_owed(
+    measuring: Measuring,
+    who: Who,
+    prompts: dict[str, tuple[Message, ...]],
+    max_new_tokens: int,
+    known: set[str],
+    key: str,
+    advance: Advance,
+) -> dict[str, Answer]:
+    settings = GenerateSettings(max_new_tokens=max_new_tokens, batch_size=measuring.batch_size)
+    found: dict[str, Answer] = {}
+    path, names = measuring.folder / "generations.jsonl", list(prompts)
+    done, subject = {names.index(name) for name in known}, measuring.subject
     with subject.as_(who) as model:
         for batch in generate_batches(model, subject.tokenizer, list(prompts.values()), settings, done=done):
             for index, answer in batch.items():
                 append_line(path, {"key": key, "who": who, "id": names[index], **asdict(answer)})
             advance(len(batch.keys() - done))
-            known |= {names[index]: answer for index, answer in batch.items()}
-    _note_current(subject, who, key)
-    return {name: known[name] for name in names}
+            found |= {names[index]: answer for index, answer in batch.items()}
+    return found
 
 
 def read_answers(folder: Path) -> GivenAnswers:
@@ -146,25 +133,25 @@ def read_answers(folder: Path) -> GivenAnswers:
     return GivenAnswers(base, tuned, current["tuned"]["base_sha256"], current["tuned"]["adapter_sha256"])
 
 
-def measure_questions(subject: Subject, who: Who, data: GeneralData, advance: Advance) -> list[float]:
+def measure_questions(measuring: Measuring, who: Who, data: GeneralData, advance: Advance) -> list[float]:
     """Let one of the two models answer the general questions: 1 or 0 each."""
-    key = subject.key(who, data.sha256, len(data.questions))
-    path = subject.folder / "general.jsonl"
+    key, subject = measuring.key(who, data.sha256, len(data.questions)), measuring.subject
+    path = measuring.folder / "general.jsonl"
     for row in _rows(path, key):
         advance(len(data.questions))
         return list(row["correct"])
     with subject.as_(who) as model:
-        correct = answer_questions(model, subject.tokenizer, data, batch_size=subject.batch_size)
+        correct = answer_questions(model, subject.tokenizer, data, batch_size=measuring.batch_size)
     append_line(path, {"key": key, "who": who, "correct": correct})
     advance(len(data.questions))
     return correct
 
 
-def _note_current(subject: Subject, who: Who, key: str) -> None:
+def _note_current(measuring: Measuring, who: Who, key: str) -> None:
     """Keep under which key the answers stand that were asked for last: the file holds those of every adapter."""
-    path = subject.folder / CURRENT
+    path, subject = measuring.folder / CURRENT, measuring.subject
     known = read_json(path) if path.exists() else {}
-    own = {"key": key, "base_sha256": subject.base_sha256, "adapter_sha256": subject.adapter_sha256}
+    own = {"key": key, "base_sha256": subject.base.sha256, "adapter_sha256": subject.adapter_sha256}
     write_json(path, known | {who: own})
 
 

@@ -5,15 +5,18 @@ Scores say which items are worth people's time (`collect/selection.py`) and, onl
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from ..collect import Item, PreferencePair
 from ..models import ModelFolder
 from ..runs import Progress, silent
 from ..train.adapter import read_adapter
-from ..train.rows import tokenise
-from .judge import Duel, JudgeSettings, outcomes_by_model
-from .measured import load_subject, measure_likelihoods
+from ..train.rows import Tokens, tokenise
+from .judge import JudgeSettings, outcomes_by_model
+from .judges.pairs import Duel
+from .measured import Measuring, measure_likelihoods
+from .subject import open_subject
 
 POINTS = {"win": 1.0, "tie": 0.5, "inconsistent": 0.5, "loss": 0.0}
 
@@ -45,21 +48,26 @@ def score_by_adapter(
         UserError: the folder holds no whole adapter.
     """
     beta = read_adapter(adapter).settings.beta
-    subject = load_subject(adapter, base, batch_size=batch_size, folder=folder)
-    tokens = {item.id: tokenise(_as_pair(item), subject.tokenizer) for item in items}
+    subject = open_subject(base, adapter)
+    measuring, names = Measuring(subject, batch_size, folder), list({item.id: None for item in items})
+
+    @cache
+    def tokens() -> dict[str, Tokens]:
+        return {item.id: tokenise(_as_pair(item), subject.tokenizer) for item in items}
+
     done = [0]
 
     def advance(count: int) -> None:
         done[0] += count
         progress(done[0], 2 * len(items))
 
-    tuned = measure_likelihoods(subject, "tuned", tokens, advance)
-    plain = measure_likelihoods(subject, "base", tokens, advance)
+    tuned = measure_likelihoods(measuring, "tuned", names, tokens, advance)
+    plain = measure_likelihoods(measuring, "base", names, tokens, advance)
     margins = [
         (ours.chosen.logp - theirs.chosen.logp) - (ours.rejected.logp - theirs.rejected.logp)
         for ours, theirs in zip(tuned, plain, strict=True)
     ]
-    return {item_id: _sigmoid(beta * margin) for item_id, margin in zip(tokens, margins, strict=True)}
+    return {item_id: _sigmoid(beta * margin) for item_id, margin in zip(names, margins, strict=True)}
 
 
 def score_by_judge(

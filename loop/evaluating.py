@@ -21,7 +21,7 @@ ELSEWHERE = {"tasks", "formats", "mt_bench", "audit", "gate"}
 
 def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
     """Open the sealed set, compare base and tuned model on it, and write the report."""
-    from ..evaluate import check_benchmarks, evaluate_adapter, run_benchmarks
+    from ..evaluate import check_benchmarks, evaluate_adapter, open_subject, run_benchmarks
 
     with timed(run, "evaluate") as summary:
         adapter, base = run_adapter(run), base_model(recipe)
@@ -29,13 +29,13 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             raise UserError(f"the adapter was trained on other weights than {base.name} has now; train again")
         sealed = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
         folder = run.folder / "evaluate"
-        check_benchmarks(adapter.path, base, recipe.evaluate, folder)
+        subject = open_subject(base, adapter.path)
+        check_benchmarks(subject, recipe.evaluate, folder)
         settings = recipe.evaluate.model_dump(mode="json", exclude=ELSEWHERE)
         shown = content_hash([pair.id for pair in sealed])  # new votes on sealed prompts show something new
         reason = f"adapter {adapter.sha256[:16]} on pairs {shown} under evaluation settings {content_hash(settings)}"
         report = evaluate_adapter(
-            adapter.path,
-            base,
+            subject,
             sealed,
             recipe.evaluate,
             folder=folder,
@@ -44,7 +44,7 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             left_out=_sealed_without_pair(run),
             progress=progress,
         )
-        found = run_benchmarks(adapter.path, base, recipe.evaluate, folder, progress)
+        found = run_benchmarks(subject, recipe.evaluate, folder, progress)
         report = replace(report, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
         (run.folder / GATE).unlink(missing_ok=True)  # it judged the report before
         report = write_report(run, report)

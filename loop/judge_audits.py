@@ -81,12 +81,10 @@ def file_material(items: Path, votes: Path, limit: int | None = None) -> Materia
 
 def recipe_judge(recipe: Recipe) -> Asked:
     """Return the recipe's judge. Raises UserError where it has none."""
-    from ..evaluate.judge import endpoint_of
-
     judge = recipe.evaluate.judge
     if judge is None:
         raise UserError("the recipe has no judge (evaluate.judge); name one with --judge-url and --judge-model")
-    return Asked(endpoint_of(judge), judge.instructions, judge.max_tokens)
+    return Asked(judge, judge.instructions, judge.max_tokens)
 
 
 def audit_cost(material: Material, asked: Asked, folder: Path) -> "CostEstimate | None":

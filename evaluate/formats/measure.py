@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...collect.item import content_hash
-from ...models import load_tokenizer
 from ...runs import Progress, read_json, silent, write_json
 from ..estimate import LeftOut
-from ..measured import Who
 from ..statistics import Plan, decide_all, estimate_share, paired_difference
-from ..tasks.contenders import Contenders
+from ..subject import Subject, Who
 from ..tasks.harness import silenced, wrap_model
 from ..tasks.measure import PACKAGES
 from .questions import read_questions
@@ -26,9 +24,7 @@ Scores = dict[Who, dict[str, list[float]]]
 """By model and wording: 1 or 0 a question."""
 
 
-def audit_formats(
-    settings: FormatsSettings, models: Contenders, folder: Path, *, progress: Progress = silent
-) -> Formats:
+def audit_formats(settings: FormatsSettings, models: Subject, folder: Path, *, progress: Progress = silent) -> Formats:
     """Ask the same multiple-choice questions in several wordings, and say how far the score depends on them.
 
     An answer by letter is the likeliest letter; an answer by text is the likeliest text by character (lm-eval's
@@ -36,7 +32,7 @@ def audit_formats(
 
     Args:
         settings: Which questions.
-        models: Of `evaluate.tasks.contenders` or `loaded`.
+        models: Of `open_subject`.
         folder: Keeps what was measured, by wording and model; called again it goes on.
         progress: Called with wordings' sequences scored, and how many there are.
 
@@ -46,7 +42,7 @@ def audit_formats(
     start = time.monotonic()
     asked = read_questions(settings, folder / "data")
     wordings = wordings_for(asked.questions, chat=models.chat_template is not None)
-    tokenizer: Any = load_tokenizer(models.tokenizer_folder)
+    tokenizer: Any = models.tokenizer
     prompts = {one.name: [_prompt(question, one, tokenizer) for question in asked.questions] for one in wordings}
     kept, cut = _readable(prompts, tokenizer, models.context)
     asked_now = {name: [rows[number] for number in kept] for name, rows in prompts.items()}
@@ -106,7 +102,7 @@ def _left_out(cut: list[int], context: int) -> list[LeftOut]:
 
 def _measure(
     settings: FormatsSettings,
-    models: Contenders,
+    models: Subject,
     folder: Path,
     prompts: dict[str, list[Prompt]],
     answers: list[int],
@@ -120,19 +116,18 @@ def _measure(
     found = {place: read_json(path)["scores"] for place, path in paths.items() if path.exists()}
     owed = [place for place in paths if place not in found]
     if owed:
-        subject, tokenizer = models.subject(), load_tokenizer(models.tokenizer_folder)
         total = sum(len(row.continuations) for _, name in owed for row in prompts[name])
         done = 0
         for who, name in owed:
-            with subject.as_(who) as model:
-                found[who, name] = _ask(model, tokenizer, prompts[name], answers, settings.batch_size)
+            with models.as_(who) as model:
+                found[who, name] = _ask(model, models.tokenizer, prompts[name], answers, settings.batch_size)
             write_json(paths[who, name], {"wording": name, "who": who, "scores": found[who, name]})
             done += sum(len(row.continuations) for row in prompts[name])
             progress(done, total)
     return {who: {name: found[who, name] for name in prompts} for who in models.sides}
 
 
-def _path(folder: Path, models: Contenders, settings: FormatsSettings, who: Who, rows: list[Prompt]) -> Path:
+def _path(folder: Path, models: Subject, settings: FormatsSettings, who: Who, rows: list[Prompt]) -> Path:
     texts = [[row.context, row.continuations, row.order] for row in rows]
     key = content_hash([models.key(who), settings.batch_size, [version(name) for name in PACKAGES], texts])
     return folder / "wordings" / f"{key}.json"

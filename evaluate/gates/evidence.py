@@ -9,6 +9,8 @@ from math import isfinite
 from statistics import NormalDist
 from typing import Any
 
+from ..statistics.distributions import sign_test
+
 Report = Mapping[str, Any]
 """A report.json."""
 
@@ -76,18 +78,12 @@ def _win_rates(report: Report) -> Iterator[Claim]:
     by = None if judge in (None, "check", "people") else str(judge)
     for name, found, who in (("win_rate", at(report, "win_rate"), by), ("people", at(report, "humans"), None)):
         wins, losses = at(found, "wins"), at(found, "losses")
-        sign = _sign_test(wins, losses) if isinstance(wins, int) and isinstance(losses, int) else None
+        sign = sign_test(wins, losses) if isinstance(wins, int) and isinstance(losses, int) else None
         if claim := _claim(name, at(found, "rate"), sign, middle=0.5, by=who):
             yield claim
     balanced = at(report, "style", "explained", "balanced")
     if claim := _claim("win_rate_without_style", balanced, None, middle=0.5, by=by):
         yield claim
-
-
-def _sign_test(wins: int, losses: int) -> float:
-    from scipy.stats import binomtest
-
-    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
 
 def _chance(value: float, low: float, high: float) -> float:

@@ -14,6 +14,7 @@ from math import inf
 from ...collect.intervals import wilson
 from ..estimate import Estimate
 from ..statistics import Plan
+from ..statistics.distributions import student_quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,4 @@ def _squares(pulls: Iterator[tuple[str, float]]) -> float:
 
 
 def _quantile(freedom: float, plan: Plan) -> float:
-    from scipy.stats import t
-
-    return plan.z if freedom == inf else float(t.ppf((1 + plan.confidence) / 2, freedom))
+    return plan.z if freedom == inf else student_quantile((1 + plan.confidence) / 2, freedom)

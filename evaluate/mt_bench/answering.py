@@ -8,9 +8,9 @@ from typing import Any
 from ...asking.generate import Answer as Written
 from ...asking.generate import GenerateSettings, generate_batches, prompt_ids
 from ...collect.item import Message, prompt_rows
-from ...models import ModelFolder, load_model, load_tokenizer
 from ...runs import append_line, read_lines, write_lines
-from ..measured import Subject, Who, load_subject
+from ..measured import Measuring
+from ..subject import Who
 from .prompts import answer_temperature
 from .questions import Answer, Question, QuestionId
 from .settings import MtBenchSettings
@@ -31,20 +31,8 @@ class Answered:
     """Turns that ran into max_new_tokens."""
 
 
-def open_subject(base: ModelFolder, adapter: Path | None, settings: MtBenchSettings, folder: Path) -> Subject:
-    """Load the model, with its adapter or tuned weights if there are any.
-
-    Raises:
-        UserError: the adapter's folder holds no whole adapter.
-    """
-    if adapter is not None:
-        return load_subject(adapter, base, batch_size=settings.batch_size, folder=folder)
-    model = load_model(base.path)
-    return Subject(model, model, load_tokenizer(base.path), base.sha256, "", settings.batch_size, folder)
-
-
 def answer_all(
-    subject: Subject,
+    measuring: Measuring,
     who: Who,
     model: str,
     questions: Sequence[Question],
@@ -54,7 +42,7 @@ def answer_all(
     """Let one model answer every turn at its category's temperature; the second turn sees the model's own first answer.
 
     Args:
-        subject: From `open_subject`; rows are kept in its folder.
+        measuring: The model or both; rows are kept in its folder.
         who: Which of its two models.
         model: Its name, for files and tables.
         questions: What to ask.
@@ -63,7 +51,7 @@ def answer_all(
     """
     prompts: Prompts = {question.id: (Message("user", question.turns[0]),) for question in questions}
     temperatures = {question.id: answer_temperature(question.category) for question in questions}
-    first = _answer_turn(subject, who, 1, prompts, temperatures, settings, advance)
+    first = _answer_turn(measuring, who, 1, prompts, temperatures, settings, advance)
     second_prompts = {
         question.id: (
             *prompts[question.id],
@@ -73,7 +61,7 @@ def answer_all(
         for question in questions
         if 2 in question.judged_turns and question.id in first
     }
-    second = _answer_turn(subject, who, 2, second_prompts, temperatures, settings, advance)
+    second = _answer_turn(measuring, who, 2, second_prompts, temperatures, settings, advance)
     asked = [(question.id, turn) for question in questions for turn in question.judged_turns]
     lost = [(name, turn) for name, turn in asked if name not in (first if turn == 1 else second)]
     return Answered(
@@ -99,7 +87,7 @@ def write_answers(path: Path, answered: Answered) -> Path:
 
 
 def _answer_turn(
-    subject: Subject,
+    measuring: Measuring,
     who: Who,
     turn: int,
     prompts: Prompts,
@@ -110,7 +98,7 @@ def _answer_turn(
     found: dict[QuestionId, Written] = {}
     for temperature in sorted({temperatures[name] for name in prompts}):
         group = {name: prompt for name, prompt in prompts.items() if temperatures[name] == temperature}
-        room = subject.model.config.max_position_embeddings - settings.max_new_tokens
+        subject, room = measuring.subject, measuring.subject.context - settings.max_new_tokens
         fitting = {name: prompt for name, prompt in group.items() if len(prompt_ids(subject.tokenizer, prompt)) <= room}
         advance(len(group) - len(fitting))
         sampling = GenerateSettings(
@@ -119,16 +107,16 @@ def _answer_turn(
             temperature=temperature,
             seed=settings.seed + turn * 1_000_003,
         )
-        found |= _generate(subject, who, fitting, sampling, advance)
+        found |= _generate(measuring, who, fitting, sampling, advance)
     return {name: found[name] for name in prompts if name in found}
 
 
 def _generate(
-    subject: Subject, who: Who, prompts: Prompts, sampling: GenerateSettings, advance: Callable[[int], None]
+    measuring: Measuring, who: Who, prompts: Prompts, sampling: GenerateSettings, advance: Callable[[int], None]
 ) -> dict[QuestionId, Written]:
-    path, names = subject.folder / "answers.jsonl", list(prompts)
+    path, names = measuring.folder / "answers.jsonl", list(prompts)
     asked = [[name, prompt_rows(prompt)] for name, prompt in prompts.items()]
-    key = subject.key(who, "mt-bench", sampling.model_dump(), asked)
+    key, subject = measuring.key(who, "mt-bench", sampling.model_dump(), asked), measuring.subject
     rows: list[dict[str, Any]] = [row for row in read_lines(path) if row["key"] == key]
     known = {row["question_id"]: Written(row["text"], row["tokens"], row["finish"]) for row in rows}
     advance(len(known))

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from ...asking import CostEstimate, EndpointSettings, Question, Reply, estimate_cost
 from ...errors import UserError
-from ...models import ModelFolder, resolve_model
+from ...models import resolve_model
 from ...runs import Progress, read_lines, silent, write_lines
 from ...train.adapter import is_whole
 from ..estimate import LeftOut
 from ..judges.judge import Judge, judge_name, put
-from .answering import Answered, answer_all, open_subject, write_answers
+from ..measured import Measuring
+from ..subject import Subject
+from .answering import Answered, answer_all, write_answers
 from .hardening import audit
 from .judging import (
     Material,
@@ -53,8 +55,7 @@ def unannounced(estimate: CostEstimate) -> None:
 
 
 def run_mt_bench(
-    base: ModelFolder,
-    adapter: Path | None,
+    subject: Subject,
     settings: MtBenchSettings,
     *,
     folder: Path,
@@ -68,8 +69,7 @@ def run_mt_bench(
     `model_answer/`), with FastChat's reading of the verdicts.
 
     Args:
-        base: The base model.
-        adapter: An adapter on it, or a whole tuned model; None measures the base alone, by ratings.
+        subject: The base model with what was tuned from it; without, the base alone is measured, by ratings.
         settings: Questions, prompts, judge.
         folder: Of the run.
         announce: Called before the first question to the judge with what asking will cost; may raise to stop there.
@@ -78,6 +78,7 @@ def run_mt_bench(
     Raises:
         UserError: a file, the adapter or the judge can't be used, or the budget doesn't last; what came is kept.
     """
+    adapter = subject.adapter
     if adapter is None and settings.mode != "single":
         raise UserError(f"mode {settings.mode!r} compares a tuned model with its base: give an adapter, or mode single")
     material, judge = read_material(settings), _judge(settings)
@@ -85,7 +86,7 @@ def run_mt_bench(
     each = {"single": 2, "pair": 2, "both": 4}[settings.mode] if adapter else 1
     total = turns * (ANSWER * (2 if adapter else 1) + each)
     start = time.monotonic()
-    answered = _answer(base, adapter, material, settings, folder, lambda done: progress(ANSWER * done, total))
+    answered = _answer(subject, material, settings, folder, lambda done: progress(ANSWER * done, total))
     answering, before = time.monotonic() - start, total - turns * each
     games = _games(answered, material, judge, settings)
     if isinstance(judge, EndpointSettings):
@@ -107,25 +108,24 @@ def _judge(settings: MtBenchSettings) -> Judge:
 
 
 def _answer(
-    base: ModelFolder,
-    adapter: Path | None,
+    subject: Subject,
     material: Material,
     settings: MtBenchSettings,
     folder: Path,
     report: Callable[[int], None],
 ) -> list[Answered]:
     """Return the base's answers, and the tuned model's after them."""
-    subject, done = open_subject(base, adapter, settings, folder), [0]
+    measuring, done = Measuring(subject, settings.batch_size, folder), [0]
 
     def advance(count: int) -> None:
         done[0] += count
         report(done[0])
 
-    plain = Path(base.name).name
-    answered = [answer_all(subject, "base", plain, material.questions, settings, advance)]
-    if adapter is not None:
+    plain = Path(subject.base.name).name
+    answered = [answer_all(measuring, "base", plain, material.questions, settings, advance)]
+    if (adapter := subject.adapter) is not None:
         tuned = f"{plain}, all weights tuned" if is_whole(adapter) else f"{plain} + {adapter.name}"
-        answered.append(answer_all(subject, "tuned", tuned, material.questions, settings, advance))
+        answered.append(answer_all(measuring, "tuned", tuned, material.questions, settings, advance))
     return answered
 
 

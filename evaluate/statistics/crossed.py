@@ -19,6 +19,7 @@ from math import ceil, sqrt
 
 from ...collect.intervals import wilson
 from ..estimate import Estimate
+from .distributions import student_quantile, student_tails
 from .estimates import Plan
 from .means import Difference
 from .power import minimum_detectable_effect
@@ -90,12 +91,10 @@ def share_over_seeds(table: Sequence[Sequence[float]], clusters: Sequence[str], 
 
     The normal quantile in it is replaced by Student's. Where nothing varies each cluster counts as one trial.
     """
-    from scipy.stats import t
-
     found = cross(table, clusters)
     spread = found.mean * (1 - found.mean)
     trials = spread / found.variance if spread and found.variance else float(found.clusters)
-    quantile = float(t.ppf((1 + plan.confidence) / 2, found.freedom))
+    quantile = student_quantile((1 + plan.confidence) / 2, found.freedom)
     # In Wilson's formula z stands only as z²/n, so fewer trials do what a larger quantile would.
     low, high = wilson(found.mean, trials * (plan.z / quantile) ** 2, plan.confidence)
     return Estimate(found.mean, low, high, found.pairs, f"Wilson on {_how(found, plan)}")
@@ -103,14 +102,12 @@ def share_over_seeds(table: Sequence[Sequence[float]], clusters: Sequence[str], 
 
 def mean_over_seeds(table: Sequence[Sequence[float]], clusters: Sequence[str], plan: Plan) -> Estimate:
     """Estimate a mean of any unit, or a paired difference: Student's interval."""
-    from scipy.stats import t
-
     found = cross(table, clusters)
     if not found.variance:  # no seed changed anything on any pair: as in `estimate_difference`
         limit = wilson(0.0, found.clusters, plan.confidence)[1]
         method = f"nothing varied, Wilson's limit for {found.clusters} {plan.unit}"
         return Estimate(found.mean, found.mean - limit, found.mean + limit, found.pairs, method)
-    half = float(t.ppf((1 + plan.confidence) / 2, found.freedom)) * sqrt(found.variance)
+    half = student_quantile((1 + plan.confidence) / 2, found.freedom) * sqrt(found.variance)
     return Estimate(found.mean, found.mean - half, found.mean + half, found.pairs, f"Student on {_how(found, plan)}")
 
 
@@ -143,11 +140,9 @@ def difference_over_seeds(
 
 def chance(found: Crossed) -> float:
     """Return the two-sided probability of a mean this far from 0 by chance."""
-    from scipy.stats import t
-
     if not found.variance:
         return 1.0 if not found.mean else 2 * 0.5**found.clusters  # a sign test: all clusters on one side
-    return float(2 * t.sf(abs(found.mean) / sqrt(found.variance), found.freedom))
+    return student_tails(found.mean / sqrt(found.variance), found.freedom)
 
 
 def more_pairs(found: Crossed, plan: Plan, comparisons: int) -> int | None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from .distributions import sign_test
+
 
 def mcnemar(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the exact two-sided probability of a split this uneven among the items that changed.
@@ -16,10 +18,8 @@ def mcnemar(a: Sequence[float], b: Sequence[float]) -> float:
     Raises:
         ValueError: unequal lengths.
     """
-    from scipy.stats import binomtest
-
     if len(a) != len(b):
         raise ValueError(f"paired scores are of the same items: got {len(a)} and {len(b)}")
     gained = sum(bool(ours > theirs) for ours, theirs in zip(a, b, strict=True))
     lost = sum(bool(ours < theirs) for ours, theirs in zip(a, b, strict=True))
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    return sign_test(gained, lost)

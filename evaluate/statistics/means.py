@@ -17,6 +17,7 @@ from math import hypot, inf, sqrt
 from typing import Any
 
 from ...collect.intervals import wilson
+from .distributions import student_quantile, student_tails
 from .mcnemar import mcnemar
 
 Array = Any
@@ -224,22 +225,18 @@ def _few_clusters(sizes: Array, intraclass: float) -> tuple[float, float]:
 
 
 def _student(value: float, error: _Error, confidence: float) -> tuple[float, float]:
-    from scipy.stats import t
-
     if not 0 < confidence < 1:
         raise ValueError(f"the confidence lies between 0 and 1, got {confidence}")
     if error.corrected == inf:
         return -inf, inf
-    half = float(t.ppf((1 + confidence) / 2, error.freedom)) * error.corrected
+    half = student_quantile((1 + confidence) / 2, error.freedom) * error.corrected
     return value - half, value + half
 
 
 def _chance(value: float, error: _Error) -> float:
-    from scipy.stats import t
-
     if error.corrected == 0:
         return 1.0 if not value else min(1.0, 2 * 0.5**error.clusters)  # a sign test: all clusters on one side
-    return float(2 * t.sf(abs(value) / error.corrected, max(error.freedom, 1)))
+    return student_tails(value / error.corrected, max(error.freedom, 1))
 
 
 def _correlation(a: Array, b: Array) -> float | None:

@@ -6,6 +6,7 @@ clusters, which enter through the variance.
 
 from math import ceil, inf, sqrt
 
+from .distributions import student_quantile
 from .means import MeanWithError
 
 POWER = 0.8
@@ -93,11 +94,9 @@ def share_variance(a: float, b: float, correlation: float = 0.0) -> float:
 
 def _reach(alpha: float, power: float, freedom: float) -> float:
     """Return how many standard errors away a detectable difference lies: 2.80 at 5% and 80%."""
-    from scipy.stats import t
-
     if not (0 < alpha < 1 and 0 < power < 1):
         raise ValueError(f"alpha and power lie between 0 and 1, got {alpha} and {power}")
-    return float(t.ppf(1 - alpha / 2, freedom) + t.ppf(power, freedom))
+    return student_quantile(1 - alpha / 2, freedom) + student_quantile(power, freedom)
 
 
 def _total(variance: float, noise: tuple[float, float], answers: tuple[int, int]) -> float:

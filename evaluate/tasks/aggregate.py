@@ -7,8 +7,8 @@ from typing import Any
 
 from ...errors import UserError
 from ..leaderboard import GroupScore, Score, SubtaskScore, Summary, summarize_v1, summarize_v2
-from ..measured import Who
 from ..statistics import Difference, MeanWithError, decide_all, mean_with_error, paired_difference
+from ..subject import Who
 from .catalogue import BOARDS, Board
 from .definitions import Group
 from .harness import Item

@@ -11,8 +11,7 @@ from ...collect.item import content_hash
 from ...errors import UserError
 from ...runs import read_json, write_json
 from ..estimate import LeftOut
-from ..measured import Who
-from .contenders import Contenders
+from ..subject import Subject, Who
 from .definitions import Defined
 from .harness import Asked, Item, Outcome
 from .preflight import data_revision
@@ -36,7 +35,7 @@ class Measured:
     seconds: float
 
 
-def key_of(defined: Defined, who: Who, models: Contenders, settings: TasksSettings) -> str:
+def key_of(defined: Defined, who: Who, models: Subject, settings: TasksSettings) -> str:
     """Return the hash of everything that a task's outcome depends on.
 
     That is: model, adapter, dtype, device, chat template, the task's definition and data, how many questions are asked

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import Problems
-from ...models import load_tokenizer
 from ..estimate import LeftOut
-from .contenders import Contenders
+from ..subject import Subject
 from .definitions import Defined, Definitions
 from .harness import Asked, Task, build_task, find_cut, requests_of, work_of
 from .own import read_setting
@@ -60,7 +59,7 @@ def _has_punkt() -> bool:
         return False
 
 
-def make_ready(definitions: Definitions, owed: list[Defined], models: Contenders, asked: Asked) -> dict[str, Ready]:
+def make_ready(definitions: Definitions, owed: list[Defined], models: Subject, asked: Asked) -> dict[str, Ready]:
     """Build the tasks that are still owed, with their data, and look at every prompt.
 
     Args:
@@ -77,7 +76,7 @@ def make_ready(definitions: Definitions, owed: list[Defined], models: Contenders
         problems.append(f"{models.tokenizer_folder} has no chat template: leave --chat-template away")
     if problems:
         raise Problems("these tasks can't be run here", problems)
-    tokenizer: Any = load_tokenizer(models.tokenizer_folder)
+    tokenizer: Any = models.tokenizer
     found: dict[str, Ready] = {}
     for defined in owed:
         try:

@@ -8,12 +8,11 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
-from ...models import load_tokenizer
 from ...runs import Progress, silent
+from ...train.adapter import is_whole
 from ..estimate import LeftOut
-from ..measured import Who
+from ..subject import DTYPE, Subject, Who
 from .aggregate import aggregate
-from .contenders import Contenders
 from .definitions import Defined, Definitions, define
 from .harness import ask, wrap_model
 from .measure import PACKAGES, Measured, asked_as, key_of, read_measured, write_measured
@@ -24,7 +23,7 @@ from .settings import TasksSettings
 Known = dict[Who, dict[str, Measured]]
 
 
-def run_tasks(settings: TasksSettings, models: Contenders, folder: Path, *, progress: Progress = silent) -> TaskResults:
+def run_tasks(settings: TasksSettings, models: Subject, folder: Path, *, progress: Progress = silent) -> TaskResults:
     """Ask one model, or a base and what was tuned from it, all chosen tasks.
 
     Everything that would stop the run in its middle is looked for first, before any model is loaded. Each task's
@@ -32,7 +31,7 @@ def run_tasks(settings: TasksSettings, models: Contenders, folder: Path, *, prog
 
     Args:
         settings: Which tasks, and how.
-        models: Of `contenders` or `loaded`.
+        models: Of `open_subject`.
         folder: Keeps the task files, the data and the outcomes; models and settings may differ from call to call.
         progress: Called with work done and work in all, in scored answers.
 
@@ -69,7 +68,7 @@ def run_tasks(settings: TasksSettings, models: Contenders, folder: Path, *, prog
     )
 
 
-def check_tasks(settings: TasksSettings, models: Contenders, folder: Path) -> None:
+def check_tasks(settings: TasksSettings, models: Subject, folder: Path) -> None:
     """Look for everything that would stop `run_tasks`, and ask nothing. Raises as it does."""
     definitions = define(settings, folder)
     if owed := _owed(definitions, _known(definitions, models, settings, folder)):
@@ -82,7 +81,7 @@ def task_files(settings: TasksSettings, folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(mirrored | {Path(name).expanduser() for name in settings.run if name.endswith(".jsonl")}))
 
 
-def _known(definitions: Definitions, models: Contenders, settings: TasksSettings, folder: Path) -> Known:
+def _known(definitions: Definitions, models: Subject, settings: TasksSettings, folder: Path) -> Known:
     known: Known = {}
     for who in models.sides:
         read = {
@@ -101,7 +100,7 @@ def _ask_owed(
     definitions: Definitions,
     known: Known,
     ready: Mapping[str, Ready],
-    models: Contenders,
+    models: Subject,
     settings: TasksSettings,
     folder: Path,
     progress: Progress,
@@ -109,11 +108,10 @@ def _ask_owed(
     """Ask task by task, the base before the tuned model, so that a killed run leaves whole comparisons."""
     owed = [(task, who) for task in definitions.tasks for who in models.sides if task.task not in known[who]]
     meter = _Meter(progress, sum(ready[task.task].work for task, _ in owed))
-    subject, tokenizer = models.subject(), load_tokenizer(models.tokenizer_folder)
     for defined, who in owed:
         one, before, start = ready[defined.task], meter.done, time.monotonic()
-        with subject.as_(who) as model:
-            wrapped = wrap_model(model, tokenizer, settings.batch_size, meter.advance)
+        with models.as_(who) as model:
+            wrapped = wrap_model(model, models.tokenizer, settings.batch_size, meter.advance)
             outcome = ask(wrapped, one.task, asked_as(settings))
         seconds = round(time.monotonic() - start, 2)
         key = key_of(defined, who, models, settings)
@@ -138,12 +136,22 @@ class _Meter:
         self.progress(done, self.total)
 
 
-def command(definitions: Definitions, models: Contenders, who: Who, settings: TasksSettings) -> str:
+def command(definitions: Definitions, models: Subject, who: Who, settings: TasksSettings) -> str:
     """Return lm-eval's own command for one of the models: it reads the same task files and gets the same numbers."""
-    said: list[Any] = ["lm-eval", "run", "--model", "hf", "--model_args", models.model_args(who)]
+    said: list[Any] = ["lm-eval", "run", "--model", "hf", "--model_args", model_args(models, who)]
     said += ["--tasks", ",".join(task.task for task in definitions.tasks), "--include_path", definitions.folder]
     said += ["--device", models.device, "--batch_size", settings.batch_size]
     said += ["--limit", settings.limit] if settings.limit else []
     if settings.apply_chat_template:
         said += ["--apply_chat_template", "--fewshot_as_multiturn", str(settings.fewshot_as_multiturn).lower()]
     return join(map(str, said))
+
+
+def model_args(models: Subject, who: Who) -> str:
+    """Return what lm-eval's own command calls the model."""
+    adapter = models.adapter if who == "tuned" else None
+    whole = adapter is not None and is_whole(adapter)
+    said = [f"pretrained={adapter if whole else models.base.path}", f"dtype={DTYPE}"]
+    said += [f"peft={adapter}"] if adapter is not None and not whole else []
+    said += [f"tokenizer={models.tokenizer_folder}"] if models.tokenizer_folder != models.base.path else []
+    return ",".join(said)

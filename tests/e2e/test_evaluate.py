@@ -13,10 +13,10 @@ from prefloop.collect.item import Message
 from prefloop.collect.pair import PreferencePair
 from prefloop.collect.sampling.generate import Answer, GenerateSettings, generate, prompt_ids
 from prefloop.errors import UserError
-from prefloop.evaluate import CheckSettings, EvaluateSettings, GeneralSettings, Report, evaluate_adapter
+from prefloop.evaluate import CheckSettings, EvaluateSettings, GeneralSettings, Report, evaluate_adapter, open_subject
 from prefloop.evaluate.general import answer_questions, read_general
 from prefloop.evaluate.likelihood import PairScore, score_pairs
-from prefloop.evaluate.measured import Subject, load_subject, measure_likelihoods
+from prefloop.evaluate.measured import Measuring, measure_likelihoods
 from prefloop.models import SMALL_MODEL, ModelFolder, load_model, load_tokenizer, resolve_model
 from prefloop.train.rows import conversation_row, tokenise
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -61,8 +61,8 @@ def adapter(base: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def subject(adapter: Path, base: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    return load_subject(adapter, base, batch_size=8, folder=tmp_path_factory.mktemp("evaluate"))
+def measuring(adapter: Path, base: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> Measuring:
+    return Measuring(open_subject(base, adapter), 8, tmp_path_factory.mktemp("evaluate"))
 
 
 @pytest.fixture(scope="module")
@@ -128,22 +128,22 @@ def test_likelihoods_are_trls_own(exact: PreTrainedModel, tokenizer: PreTrainedT
 
 
 def test_bfloat16_stays_near_float32(
-    exact: PreTrainedModel, subject: Subject, tokenizer: PreTrainedTokenizerBase
+    exact: PreTrainedModel, measuring: Measuring, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     tokens = {row.id: tokenise(row, tokenizer) for row in PAIRS}
-    rounded = measure_likelihoods(subject, "base", tokens, lambda count: None)
+    rounded = measure_likelihoods(measuring, "base", list(tokens), lambda: tokens, lambda count: None)
     for one, other in zip(rounded, scored(exact, tokenizer, PAIRS), strict=True):
         assert one.chosen.mean == pytest.approx(other.chosen.mean, abs=0.1)
         assert one.chosen.tokens == other.chosen.tokens
 
 
 def test_the_base_is_the_model_without_the_adapter(
-    base: ModelFolder, subject: Subject, tokenizer: PreTrainedTokenizerBase
+    base: ModelFolder, measuring: Measuring, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     alone = scored(load_model(base.path), tokenizer, PAIRS)
     tokens = {row.id: tokenise(row, tokenizer) for row in PAIRS}
-    assert measure_likelihoods(subject, "base", tokens, lambda count: None) == alone
-    assert measure_likelihoods(subject, "tuned", tokens, lambda count: None) != alone
+    assert measure_likelihoods(measuring, "base", list(tokens), lambda: tokens, lambda count: None) == alone
+    assert measure_likelihoods(measuring, "tuned", list(tokens), lambda: tokens, lambda count: None) != alone
 
 
 def test_answers_do_not_depend_on_their_neighbours(exact: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -207,7 +207,9 @@ def evaluation(
             raise Killed
 
     sealed = [*PAIRS, PAIRS[0], pair(1, prompt="word " * 9000)]
-    report = evaluate_adapter(adapter, base, sealed, settings, folder=folder, openings=2, progress=progress)
+    report = evaluate_adapter(
+        open_subject(base, adapter), sealed, settings, folder=folder, openings=2, progress=progress
+    )
     assert seen == sorted(seen)
     assert seen[-1][0] == seen[-1][1]
     return report
@@ -245,9 +247,9 @@ def test_a_killed_evaluation_ends_like_an_uninterrupted_one(
 
 def test_no_usable_pair_is_the_users_to_mend(adapter: Path, base: ModelFolder, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="seal and label more"):
-        evaluate_adapter(adapter, base, [], EvaluateSettings(), folder=tmp_path)
+        evaluate_adapter(open_subject(base, adapter), [], EvaluateSettings(), folder=tmp_path)
     with pytest.raises(UserError, match="not a whole adapter"):
-        evaluate_adapter(tmp_path, base, PAIRS, EvaluateSettings(), folder=tmp_path)
+        evaluate_adapter(open_subject(base, tmp_path), PAIRS, EvaluateSettings(), folder=tmp_path)
 
 
 def test_prompts_are_read_under_the_chat_template(tokenizer: PreTrainedTokenizerBase) -> None:

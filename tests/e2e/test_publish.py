@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from prefloop.collect import agreement, make_pairs, read_items, read_votes
-from prefloop.evaluate import EvaluateSettings, evaluate_adapter
+from prefloop.evaluate import EvaluateSettings, evaluate_adapter, open_subject
 from prefloop.evaluate.page import write_page
 from prefloop.models import ModelFolder
 from prefloop.publish import Evidence, PublishSettings, Release, read_release, write_release
@@ -33,7 +33,7 @@ def evidence(small_model: ModelFolder, tmp_path_factory: pytest.TempPathFactory)
     train = TrainSettings(base_model=small_model.name, batch_size=2, learning_rate=1e-3, warmup=0, max_length=512)
     adapter = train_dpo(training, train, base=small_model, folder=folder / "train")
     settings = EvaluateSettings(max_new_tokens=8, bootstrap=1000, examples=1)
-    report = evaluate_adapter(adapter.path, small_model, sealed, settings, folder=folder / "evaluate")
+    report = evaluate_adapter(open_subject(small_model, adapter.path), sealed, settings, folder=folder / "evaluate")
     counted = agreement(votes, resamples=100)
     collection = {
         "items": len(items), "statuses": {"submitted": len(votes)}, "outcomes": made.outcomes, "edits": made.edits,
@@ -110,7 +110,7 @@ print(json.dumps([say(base), say(base, {str(evidence.adapter.path)!r}), say(base
 
 def test_the_cards_code_answers_with_the_tuned_model(release: Release, evidence: Evidence) -> None:
     card = (release.folder / "README.md").read_text(encoding="utf-8")
-    first, second = re.findall(r"```python\n(.*?)```", card, flags=re.S)
+    first, second, *_ = re.findall(r"```python\n(.*?)```", card, flags=re.S)
     name = f'base = "{evidence.base.name}"'
     assert name in first
     # Here the Hub can't be asked for the base, and the folder it was converted to stands in.

@@ -6,7 +6,14 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from prefloop.evaluate import EvaluateSettings, evaluate_adapter, read_report, run_benchmarks, write_report_json
+from prefloop.evaluate import (
+    EvaluateSettings,
+    evaluate_adapter,
+    open_subject,
+    read_report,
+    run_benchmarks,
+    write_report_json,
+)
 from prefloop.evaluate.gates import GateSettings, judge_gate
 from prefloop.evaluate.page import write_page
 from prefloop.runs import read_json
@@ -98,8 +105,9 @@ def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
     sealed, folder = make_pairs(24), tmp_path / "evaluate"
 
     def evaluated():
-        core = evaluate_adapter(adapter, tiny_model, sealed, settings, folder=folder, training=sealed[:2])
-        found = run_benchmarks(adapter, tiny_model, settings, folder)
+        subject = open_subject(tiny_model, adapter)
+        core = evaluate_adapter(subject, sealed, settings, folder=folder, training=sealed[:2])
+        found = run_benchmarks(subject, settings, folder)
         return replace(core, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
 
     report, (_, asked) = evaluated(), judge

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from prefloop.errors import Problems
 from prefloop.evaluate.formats import FormatsSettings, audit_formats
-from prefloop.evaluate.tasks import Contenders, TasksSettings, contenders, loaded, run_tasks
+from prefloop.evaluate.subject import Subject, open_subject
+from prefloop.evaluate.tasks import TasksSettings, run_tasks
 from prefloop.evaluate.tasks.definitions import define
+from prefloop.evaluate.tasks.run import model_args
 from prefloop.models import resolve_model
 
 pytest.importorskip("lm_eval")
@@ -65,9 +67,9 @@ def adapter(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("adapter")
     model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
+    torch.manual_seed(1)
     wanted = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
     tuned = get_peft_model(model, wanted)
-    torch.manual_seed(1)
     for name, matrix in tuned.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(matrix)
@@ -150,12 +152,12 @@ def second_leaderboard(folder: Path) -> None:
     lines(folder / "mmlu_pro" / "validation.jsonl", [pro] * 5)
 
 
-def models(tiny: Path, adapter: Path | None = None) -> Contenders:
-    return contenders(resolve_model(str(tiny)), adapter, batch_size=4)
+def models(tiny: Path, adapter: Path | None = None) -> Subject:
+    return open_subject(resolve_model(str(tiny)), adapter)
 
 
-def unloaded(models: Contenders) -> Contenders:
-    return replace(models, subject=lambda: pytest.fail("a model was loaded"))
+def unloaded(models: Subject) -> Subject:
+    return replace(models, models=lambda: pytest.fail("a model was loaded"))
 
 
 def test_every_benchmark_of_both_leaderboards_runs_from_a_mirror(
@@ -205,18 +207,32 @@ def test_a_killed_run_goes_on_task_by_task(tiny: Path, adapter: Path, mirror: Pa
     assert [row.tuned for row in fresh.rows] == [row.tuned for row in found.rows]
 
 
+@pytest.fixture(scope="module")
+def whole(tiny: Path, adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tuned model as one of its own: an adapter is loaded in bfloat16 here and in float32 by lm-eval."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("whole")
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
+    PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny).save_pretrained(folder)
+    return folder
+
+
 @pytest.mark.parametrize("chat", [False, True])
-def test_scores_are_lm_evals_own(tiny: Path, adapter: Path, mirror: Path, tmp_path: Path, chat: bool) -> None:
+def test_scores_are_lm_evals_own(tiny: Path, whole: Path, mirror: Path, tmp_path: Path, chat: bool) -> None:
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
     names = ("arc", "gsm8k", "gpqa", "leaderboard_bbh_navigate")
     settings = TasksSettings(run=names, data_dir=mirror, apply_chat_template=chat, batch_size=2)
-    found = run_tasks(settings, models(tiny, adapter), tmp_path)
+    found = run_tasks(settings, models(tiny, whole), tmp_path)
     definitions = define(settings, tmp_path)
     theirs = simple_evaluate(
         "hf",
-        model_args=dict(part.split("=", 1) for part in models(tiny, adapter).model_args("tuned").split(",")),
+        model_args=dict(part.split("=", 1) for part in model_args(models(tiny, whole), "tuned").split(",")),
         tasks=[task.task for task in definitions.tasks],
         task_manager=TaskManager(include_path=[str(definitions.folder)], include_defaults=False),
         batch_size=2,
@@ -268,15 +284,6 @@ def test_own_tasks_of_both_kinds_and_a_task_file(tiny: Path, adapter: Path, tmp_
     ]  # fmt: skip
     assert [row.base.subtasks[0].shots for row in found.rows] == [0, 0, 1]
     assert all(row.decision is not None for row in found.rows)
-
-
-def test_a_subject_in_memory_is_asked_the_same(tiny: Path, adapter: Path, mirror: Path, tmp_path: Path) -> None:
-    settings = TasksSettings(run=("arc",), data_dir=mirror, batch_size=4)
-    named = models(tiny, adapter)
-    held = loaded(named.subject(), named.base, adapter)
-    assert [held.key(who) for who in held.sides] == [named.key(who) for who in named.sides]
-    found = run_tasks(settings, held, tmp_path)
-    assert run_tasks(settings, unloaded(named), tmp_path).rows == found.rows
 
 
 def test_wordings_are_asked_once_of_both_models(tiny: Path, adapter: Path, mirror: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from prefloop.collect import (
 )
 from prefloop.collect.queues.display import shown
 from prefloop.errors import UserError
-from prefloop.evaluate import evaluate_adapter, write_report_json
+from prefloop.evaluate import evaluate_adapter, open_subject, write_report_json
 from prefloop.evaluate.humans import Contest, evaluation_settings, measure_round, round_items
 from prefloop.evaluate.measured import read_answers
 from prefloop.loop.human_rounds import current_round, humans_folder, pull_round, push_round, read_round
@@ -104,7 +104,7 @@ def evaluate(run, recipe, base, adapter):
     from prefloop.collect import read_pairs
 
     pairs = read_pairs(run.folder / "collect" / "sealed_pairs.jsonl")
-    report = evaluate_adapter(adapter, base, pairs, recipe.evaluate, folder=run.folder / "evaluate")
+    report = evaluate_adapter(open_subject(base, adapter), pairs, recipe.evaluate, folder=run.folder / "evaluate")
     write_report_json(run.folder / "report.json", report)
     run.finish("evaluate", Cost(1.0, 1, ""))
     return report

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from prefloop.collect.item import Message
 from prefloop.errors import UserError
-from prefloop.evaluate.judge import Duel, JudgeSettings, measure_wins, outcomes_by_model
+from prefloop.evaluate.judge import JudgeSettings, measure_wins, outcomes_by_model
+from prefloop.evaluate.judges.pairs import Duel
 from prefloop.evaluate.statistics import Plan
 from prefloop.models import SMALL_MODEL, resolve_model
 

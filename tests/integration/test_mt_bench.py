@@ -21,6 +21,7 @@ from prefloop.evaluate.mt_bench.result import MtBench, overall, read_result
 from prefloop.evaluate.mt_bench.running import run_mt_bench
 from prefloop.evaluate.mt_bench.settings import MtBenchSettings
 from prefloop.evaluate.mt_bench.words import words
+from prefloop.evaluate.subject import open_subject
 from prefloop.models import ModelFolder, load_model, resolve_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -163,14 +164,13 @@ def test_a_whole_round_counts_and_writes_everything(
     folder, estimates, seen = tmp_path / "run", list[CostEstimate](), list[tuple[int, int]]()
     with judging(by_reference) as judge:
         found = run_mt_bench(
-            base,
-            adapter,
+            open_subject(base, adapter),
             settings(files, judge.url, mode="both"),
             folder=folder,
             announce=estimates.append,
             progress=lambda done, total: seen.append((done, total)),
         )
-        again = run_mt_bench(base, adapter, settings(files, judge.url, mode="both"), folder=folder)
+        again = run_mt_bench(open_subject(base, adapter), settings(files, judge.url, mode="both"), folder=folder)
     # Four questions of two turns: two models rated, one pair in both orders.
     assert len(judge.asked) == 8 * 2 + 8 * 2 == found.asked, "nothing is asked twice"
     assert [estimate.owed for estimate in estimates] == [32]
@@ -207,7 +207,7 @@ def test_fastchats_tools_find_their_files(
     base: ModelFolder, adapter: Path, files: dict[str, Path], tmp_path: Path
 ) -> None:
     with judging(by_reference) as judge:
-        run_mt_bench(base, adapter, settings(files, judge.url, mode="both"), folder=tmp_path / "run")
+        run_mt_bench(open_subject(base, adapter), settings(files, judge.url, mode="both"), folder=tmp_path / "run")
     singles = read_single_judgments(tmp_path / "run/model_judgment/judge_single.jsonl")
     pairs = read_pair_judgments(tmp_path / "run/model_judgment/judge_pair.jsonl")
     answers = read_answers(tmp_path / "run/model_answer/tiny-base.jsonl")
@@ -226,7 +226,7 @@ def test_the_second_turn_shows_the_models_own_first_answer(
     base: ModelFolder, files: dict[str, Path], tmp_path: Path
 ) -> None:
     with judging(by_reference) as judge:
-        found = run_mt_bench(base, None, settings(files, judge.url, limit=1), folder=tmp_path / "run")
+        found = run_mt_bench(open_subject(base), settings(files, judge.url, limit=1), folder=tmp_path / "run")
     first, second = read_answers(tmp_path / "run/model_answer/tiny-base.jsonl")[81].turns
     asked = sorted((str(body["messages"][-1]["content"]) for body in judge.asked), key=len)  # type: ignore[index]
     assert f"Write.\n{first}\nAgain.\n" in next(text for text in asked if text.startswith("Write."))
@@ -240,7 +240,7 @@ def test_turns_without_room_are_counted(base: ModelFolder, files: dict[str, Path
     rows.append({"question_id": 84, "category": "writing", "turns": ["y" * 5000, "short"]})
     files["questions"].write_text("".join(json.dumps(row) + "\n" for row in rows))
     with judging(by_reference) as judge:
-        found = run_mt_bench(base, None, settings(files, judge.url), folder=tmp_path / "run")
+        found = run_mt_bench(open_subject(base), settings(files, judge.url), folder=tmp_path / "run")
     lost = ("question 83, turn 2", "question 84, turn 1", "question 84, turn 2")
     assert ("turns without room for an answer of tiny-base", lost) in [(one.reason, one.ids) for one in found.left_out]
     assert overall(found.scores, "tiny-base").missing == 3
@@ -252,19 +252,19 @@ def test_what_is_missing_is_said_before_a_model_is_loaded(
 ) -> None:
     without = {name: path for name, path in files.items() if name != "references"}
     with pytest.raises(UserError, match="2 questions are judged beside a reference"):
-        run_mt_bench(base, None, settings(without, "http://127.0.0.1:9/v1"), folder=tmp_path / "run")
+        run_mt_bench(open_subject(base), settings(without, "http://127.0.0.1:9/v1"), folder=tmp_path / "run")
     with pytest.raises(UserError, match="give an adapter"):
-        run_mt_bench(base, None, settings(files, "http://127.0.0.1:9/v1", mode="pair"), folder=tmp_path / "run")
+        run_mt_bench(open_subject(base), settings(files, "http://127.0.0.1:9/v1", mode="pair"), folder=tmp_path / "run")
     lines = files["prompts"].read_text().splitlines(keepends=True)
     files["prompts"].write_text("".join(lines[:3]))
     with pytest.raises(UserError, match="has no prompt single-math-v1-multi-turn"):
-        run_mt_bench(base, None, settings(files, "http://127.0.0.1:9/v1"), folder=tmp_path / "run")
+        run_mt_bench(open_subject(base), settings(files, "http://127.0.0.1:9/v1"), folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_local_model_judges(base: ModelFolder, files: dict[str, Path], tmp_path: Path) -> None:
     given = settings(files, "http://127.0.0.1:9/v1").model_copy(update={"judge": None, "local_judge": str(base.path)})
-    found = run_mt_bench(base, None, given, folder=tmp_path / "run")
+    found = run_mt_bench(open_subject(base), given, folder=tmp_path / "run")
     # A random model gives no rating, and that is what is said.
     assert overall(found.scores, "tiny-base").score.unscored == 8
     assert found.judge_revisions == (base.sha256[:16],)
@@ -317,7 +317,7 @@ def test_the_real_files_make_a_round(base: ModelFolder, tmp_path: Path) -> None:
         "references": data / "reference_answer" / "gpt-4.jsonl",
     }
     with judging(lambda question: "Rating: [[5]]") as judge:
-        found = run_mt_bench(base, None, settings(files, judge.url), folder=tmp_path / "run")
+        found = run_mt_bench(open_subject(base), settings(files, judge.url), folder=tmp_path / "run")
     row = overall(found.scores, "tiny-base")
     assert (found.questions, row.score.scored + row.missing, row.score.unscored) == (80, 160, 0)
     assert len(judge.asked) == row.score.scored

@@ -1,13 +1,6 @@
 import pytest
-from prefloop.evaluate.judge import (
-    JudgeSettings,
-    Outcome,
-    Verdict,
-    measure_wins,
-    outcomes_by_check,
-    parse_verdict,
-    settle,
-)
+from prefloop.evaluate.judge import JudgeSettings, measure_wins, outcomes_by_check
+from prefloop.evaluate.judges.pairs import Outcome, Verdict, parse_verdict, settle
 from prefloop.evaluate.statistics import Plan
 from pydantic import ValidationError
 

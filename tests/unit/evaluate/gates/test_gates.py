@@ -142,7 +142,7 @@ def test_the_win_rates_chance_is_the_sign_tests():
     from scipy.stats import binomtest
 
     found = claims(FULL)
-    assert found["win_rate"].p == binomtest(60, 90).pvalue
+    assert found["win_rate"].p == pytest.approx(binomtest(60, 90).pvalue)
     assert found["win_rate"].difference == pytest.approx(15)
     assert found["win_rate_without_style"].p == pytest.approx(0.624, abs=0.01)  # z = 2 / (16 / 3.92)
     assert not judged(FULL, superior=["win_rate_without_style"])[0][0]

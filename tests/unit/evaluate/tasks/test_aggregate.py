@@ -1,6 +1,7 @@
 """Columns, paired differences and cache keys, from made-up outcomes."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 from prefloop.errors import UserError
 from prefloop.evaluate.estimate import LeftOut
 from prefloop.evaluate.statistics import paired_difference
+from prefloop.evaluate.subject import Subject
 from prefloop.evaluate.tasks import TaskResults, TasksSettings
 from prefloop.evaluate.tasks.aggregate import aggregate
 from prefloop.evaluate.tasks.catalogue import resolve_name
-from prefloop.evaluate.tasks.contenders import Contenders
 from prefloop.evaluate.tasks.definitions import Defined, Group
 from prefloop.evaluate.tasks.harness import Cut, Item, Outcome, find_cut, new_tokens
 from prefloop.evaluate.tasks.measure import Measured, key_of, read_measured, scores_of, write_measured
@@ -163,10 +164,11 @@ def test_notes_stand_in_the_label() -> None:
     assert plain.as_published
 
 
-def contenders(**changes: Any) -> Contenders:
+def subject(**changes: Any) -> Subject:
     base = ModelFolder("tiny", Path("/nowhere"), "folder", "local", changes.pop("sha256", "s"))
     fields = {"adapter": None, "adapter_sha256": "", "chat_template": "t", "device": "cpu"} | changes
-    return Contenders(base, subject=lambda: pytest.fail("nothing is loaded"), **fields)
+    never = partial(pytest.fail, "nothing is loaded")
+    return Subject(base, models=never, read_tokenizer=never, **fields)
 
 
 def test_everything_an_outcome_depends_on_is_in_its_key(tmp_path: Path) -> None:
@@ -175,18 +177,18 @@ def test_everything_an_outcome_depends_on_is_in_its_key(tmp_path: Path) -> None:
     defined = Defined("t", file, "d", ())
     adapter = {"adapter": tmp_path, "adapter_sha256": "a"}
 
-    def key(models: Contenders, who: Any = "base", one: Defined = defined, **settings: Any) -> str:
+    def key(models: Subject, who: Any = "base", one: Defined = defined, **settings: Any) -> str:
         return key_of(one, who, models, TasksSettings(run=("bbh",), **settings))
 
-    plain = key(contenders())
-    assert plain == key(contenders(**adapter)), "the base is the same whatever stands beside it"
-    assert plain == key(contenders(), margin=0.1), "what is said about a score is not the score"
+    plain = key(subject())
+    assert plain == key(subject(**adapter)), "the base is the same whatever stands beside it"
+    assert plain == key(subject(), margin=0.1), "what is said about a score is not the score"
     others = [
-        key(contenders(sha256="z")), key(contenders(**adapter), "tuned"), key(contenders(chat_template="u")),
-        key(contenders(device="cuda")), key(contenders(), limit=3), key(contenders(), batch_size=1),
-        key(contenders(), apply_chat_template=True),
-        key(contenders(), apply_chat_template=True, fewshot_as_multiturn=False),
-        key(contenders(), one=replace(defined, sha256="e")),
+        key(subject(sha256="z")), key(subject(**adapter), "tuned"), key(subject(chat_template="u")),
+        key(subject(device="cuda")), key(subject(), limit=3), key(subject(), batch_size=1),
+        key(subject(), apply_chat_template=True),
+        key(subject(), apply_chat_template=True, fewshot_as_multiturn=False),
+        key(subject(), one=replace(defined, sha256="e")),
     ]  # fmt: skip
     assert len({plain, *others}) == len(others) + 1
 
@@ -229,7 +231,7 @@ def results(tmp_path: Path) -> TaskResults:
     base = {"a": measured("a", items([0.0, 1.0, 1.0], "acc,none"))}
     tuned = {"a": measured("a", items([1.0, 1.0, 1.0], "acc,none"), who="tuned")}
     rows, averages = aggregate([alone("a")], {"base": base, "tuned": tuned}, SETTINGS)
-    models = contenders(adapter=tmp_path, adapter_sha256="a")
+    models = subject(adapter=tmp_path, adapter_sha256="a")
     (tmp_path / "adapter_config.json").write_text("{}")
     return TaskResults(
         models=tuple(models.identity(who) for who in models.sides), rows=rows, averages=averages, chat_template=True,
