@@ -18,8 +18,8 @@ from .markdown import anchor, card_html
 ORDER = ("better", "can't tell yet", "worse")
 WIDTH, EDGE = 120, 4
 """Pixels of an interval's plot, and its margin."""
-LOADING = "How to load it"
-"""The card's heading over its code."""
+LOADING = ("How to run it", "How to load it")
+"""The card's heading over its code, and an older card's."""
 
 
 def page_names(items: Sequence[Item]) -> list[str]:
@@ -65,7 +65,7 @@ def render_model(item: Item, title: str) -> str:
         style=sheet,
         policy=f"{_policy(sheet)}; img-src data:",
         card=card,
-        loading=anchor(LOADING) if f'id="{anchor(LOADING)}"' in card else "",
+        loading=next((anchor(words) for words in LOADING if f'id="{anchor(words)}"' in card), ""),
         scores=[(score, _plot(score)) for score in entry.block.results or (entry.block.headline,)],
         confidence=f"{entry.block.confidence:.0%}",
     )
