@@ -112,14 +112,17 @@ def collect_export(
     name: Annotated[str | None, typer.Option(help="The data set's name.", show_default="the recipe's name")] = None,
     votes: Annotated[bool, typer.Option(help="Also every vote, its annotator by pseudonym.")] = True,
     items: Annotated[bool, typer.Option(help="Also the items, with those that gave no pair.")] = False,
+    consent: Annotated[
+        str, typer.Option(help="Why the annotators' votes may be given away, in a sentence.", show_default="not said")
+    ] = "",
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
     """Write the training pairs as a data set folder with a card, licence, lineage and per-row vote ids.
 
     `datasets.load_dataset(FOLDER)` reads it. The same votes always give the same bytes, and the version is their hash.
-    Sealed prompts stay out of every part; annotators appear by pseudonym only. Nothing is uploaded: look at the folder,
-    then upload it yourself (`hf upload`), until a later `publish` does.
+    Sealed prompts stay out of every part; annotators appear by pseudonym only. Nothing is uploaded: `prefloop
+    publish --data-repo` pushes such a folder beside the model.
     """
     from dataclasses import asdict
 
@@ -127,7 +130,9 @@ def collect_export(
     from ..loop import export_run
 
     settings, opened = open_recipe(recipe, run, overrides)
-    export = ExportSettings(name or settings.name, settings.task, licence, tuple(languages), votes=votes, items=items)
+    export = ExportSettings(
+        name or settings.name, settings.task, licence, tuple(languages), votes=votes, items=items, consent=consent
+    )
     with opened.locked():
         exported = export_run(opened, settings, to, export)
     if as_json:
