@@ -75,16 +75,26 @@ def read_folder(folder: Path) -> Entry:
     Raises:
         UserError: a file is missing, can't be understood, or is not the one that was released.
     """
+    try:
+        return _read(folder)
+    except (ValueError, RecursionError, OSError) as error:  # no UTF-8, too deep, too many digits, no right to read it
+        raise UserError(f"{folder} can't be read: {plain(str(error))}") from error
+
+
+def _read(folder: Path) -> Entry:
     mark = _json(folder / MARK)
-    for name in (CARD, REPORT, RECIPE):
-        _check(folder, name, mark)
+    name, created = plain(mark.get("name")), plain(mark.get("created"))
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{folder / MARK} has no name")
+    for file in (CARD, REPORT, RECIPE):
+        _check(folder, file, mark)
     card = read_card(folder)
     if "prefloop" in card:
         block = read_block(card)
     else:
         block = _from_report(read_report(folder / REPORT), _json(folder / RECIPE), card)
     return Entry(
-        name=str(plain(mark.get("name"))),
+        name=name,
         where=str(folder),
         hub=False,
         block=block if block.contamination else block.model_copy(update={"contamination": _overlap(folder)}),
@@ -92,7 +102,7 @@ def read_folder(folder: Path) -> Entry:
         licence=card_text(card, "license"),
         languages=card_texts(card, "language"),
         tags=card_texts(card, "tags"),
-        updated=str(plain(mark.get("created", ""))),
+        updated=created if isinstance(created, str) else "",
     )
 
 

@@ -1,9 +1,13 @@
 """Releases in folders: found where they lie, read without weights, and not believed once somebody changed them."""
 
 import json
+from contextlib import suppress
+from uuid import uuid4
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from prefloop.errors import UserError
 from prefloop.publish.finding import Filters, find_releases, read_folder, read_shelf, search
 
@@ -69,6 +73,32 @@ def test_releases_are_found_in_a_run_a_release_and_a_folder_of_them(make, tmp_pa
     assert [row.where for row in unread] == [str(tmp_path / "runs" / "young")]
     assert "no release yet" in unread[0].reason
     assert find_releases([one, one.parent, tmp_path / "runs"])[0] == [one, two.parent / "two"]
+
+
+ODD = (
+    st.binary(max_size=60)
+    | st.text(max_size=40).map(lambda text: f"---\nprefloop: {text}\n---\n".encode())
+    | st.sampled_from([b"[" * 30_000, b"---\na: " + b"[" * 3_000 + b"\n---\n", b"9" * 5_000, b'{"contamination": 1}'])
+)
+
+
+@given(st.sampled_from(["README.md", "report.json", "recipe.json", "release.json"]), ODD)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_file_is_a_crash_even_if_it_is_what_was_released(make, reseal, card, name, odd):
+    folder = make(f"r{uuid4().hex}")
+    (folder / name).write_bytes(odd)
+    if name != "release.json":
+        reseal(folder)
+    with suppress(UserError):
+        assert read_folder(folder).block.verdict == "better"
+
+
+@pytest.mark.parametrize("name", [None, 3, "", " \u200b"])
+def test_a_release_without_a_name_is_refused(make, reseal, name):
+    folder = make("mails")
+    reseal(folder, name=name)
+    with pytest.raises(UserError, match="has no name"):
+        read_folder(folder)
 
 
 @pytest.mark.parametrize("name", ["missing", "empty"])
