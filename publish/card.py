@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,25 @@ def render_results(report: Report, gate: GateResult | None) -> str:
         "contaminated": contaminated(report),
     }
     return _render("results.md", facts)
+
+
+def render_collection(collection: Mapping[str, Any]) -> str:
+    """Return the rows on votes, outcomes and agreement: all that follows from the run's summary of them."""
+    left_out = {reason: len(ids) for reason, ids in collection["left_out"].items()}
+    facts = {"collection": collection, "agreement": collection["agreement"], "left_out": left_out}
+    return _render("collection.md", facts)
+
+
+def time_lines(record: Mapping[str, Any]) -> list[str]:
+    """Return what the training's record says of its time and its metrics."""
+    where = f" on {record['hardware']}" if record.get("hardware") else "; the hardware is not on record"
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in record["metrics"].items() if name in SHOWN_METRICS)
+    return [
+        f"{record['seconds'] / 60:.1f} minutes of wall-clock time, {record['pairs_per_second']} pairs a second{where}",
+        f"energy and cost were not metered; seed {record['settings']['seed']}",
+        f"means over the last epoch, on the training pairs themselves and so no evidence of quality: {metrics}",
+        f"made with {counts(record['versions'])}",
+    ]
 
 
 def _render(name: str, facts: Mapping[str, Any]) -> str:
@@ -137,11 +157,8 @@ def _base_link(evidence: Evidence) -> str:
 
 
 def _data(evidence: Evidence) -> dict[str, Any]:
-    collection = evidence.collection
     return {
-        "collection": collection,
-        "agreement": collection["agreement"],
-        "left_out": {reason: len(ids) for reason, ids in collection["left_out"].items()},
+        "collected": render_collection(evidence.collection).rstrip(),
         "origins": _origins(evidence.items),
         "votes_sentence": _votes_sentence(evidence),
         "data": evidence.data,
@@ -174,7 +191,7 @@ def _training(evidence: Evidence) -> dict[str, Any]:
         "results_picture": found.pop(RESULTS),
         "training_picture": next(iter(found.values()), None),
         "training_lines": list(_training_lines(evidence)),
-        "training_settings": list(_training_settings(evidence)),
+        "training_settings": setting_rows(evidence.recipe["train"], whole=evidence.adapter.whole),
     }
 
 
@@ -186,12 +203,7 @@ def _training_lines(evidence: Evidence) -> Iterator[str]:
     if votes := vote_facts(evidence.training, adapter.settings).rows:
         yield "what the loss made of the votes: " + "; ".join(f"{name} {value}" for name, value in votes)
     yield from _lineage(adapter)
-    where = f" on {adapter.hardware}" if adapter.hardware else "; the hardware is not on record"
-    yield f"{adapter.seconds / 60:.1f} minutes of wall-clock time, {adapter.pairs_per_second} pairs a second{where}"
-    yield f"energy and cost were not metered; seed {adapter.settings.seed}"
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in adapter.metrics.items() if name in SHOWN_METRICS)
-    yield f"means over the last epoch, on the training pairs themselves and so no evidence of quality: {metrics}"
-    yield f"made with {counts(adapter.versions)}"
+    yield from time_lines(asdict(adapter) | {"settings": adapter.settings.model_dump(mode="json")})
 
 
 def _lineage(adapter: Adapter) -> Iterator[str]:
@@ -205,10 +217,13 @@ def _lineage(adapter: Adapter) -> Iterator[str]:
         yield f"conversations are rendered by a chat template of the recipe's ({adapter.chat_template_sha256[:16]})"
 
 
-def _training_settings(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    for name, value in shorten_settings(evidence.recipe["train"]).items():
-        if value is not None and not (evidence.adapter.whole and name in ADAPTER_ONLY):
-            yield name, _setting(value)
+def setting_rows(train: Mapping[str, Any], *, whole: bool) -> list[tuple[str, str]]:
+    """Return the training's settings that were given or have a default, each with its value in words."""
+    return [
+        (name, _setting(value))
+        for name, value in shorten_settings(train).items()
+        if value is not None and not (whole and name in ADAPTER_ONLY)
+    ]
 
 
 def _setting(value: object) -> str:

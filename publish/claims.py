@@ -2,7 +2,8 @@
 
 Three looks, all explained in docs/card.md:
 
-1. A line that the report still writes by itself is its own evidence: those sections are made again and compared.
+1. What follows from the JSON files alone (results, votes, times) is made again: a line that is the same is its own
+   evidence, and one that differs in its numbers was changed.
 2. Every number in any other line must stand in the release's JSON files, an interval with its value in one estimate.
 3. Sentences that claim something (`wording`) must be held by the report, and a win rate must stand with all it needs.
 
@@ -13,16 +14,16 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
 from ..evaluate import Report, read_report
-from ..evaluate.gates import read_gate
+from ..evaluate.gates import GateResult, read_gate
 from ..runs import read_json
-from .card import fenced, render_results
+from .card import cell, fenced, render_collection, render_results, setting_rows, time_lines
 from .evidence_numbers import INTERVAL, NUMBER, Pool, pool_of
 from .metadata import results, results_block
 from .problem import Problem
@@ -59,8 +60,8 @@ class _Evidence:
     """Of all files."""
     measured: Pool
     """Of the report alone: what people write is no evidence for what people write."""
-    written: frozenset[str]
-    """Lines that the report and the gate write by themselves, as a reader sees them."""
+    written: Mapping[str, Sequence[str]]
+    """Lines that the evidence writes by itself, as a reader sees them, by what they are without their numbers."""
     sentences: tuple[str, ...]
     """What stands within lines: the verdict, caveats, and the recipe's own sentences, which are looked at apart."""
     words: frozenset[str]
@@ -128,10 +129,32 @@ def _read(folder: Path) -> _Evidence:
         str(trees[MARK]["base"]["name"]),
         pool_of(trees | {"counts": _counts(trees["data.json"])}),
         pool_of({"report.json": trees["report.json"]}),
-        frozenset(shown(line) for line in render_results(report, gate).splitlines() if line.strip()),
+        _by_frame(_written(report, gate, trees)),
         tuple(sorted(filter(None, sentences), key=len, reverse=True)),
         frozenset(_words(trees)),
     )
+
+
+def _written(report: Report, gate: GateResult | None, trees: Mapping[str, Any]) -> Iterator[str]:
+    yield from render_results(report, gate).splitlines()
+    yield from render_collection(trees["data.json"]["collection"]).splitlines()
+    yield from time_lines(trees["prefloop.json"])
+    train = trees["recipe.json"]["train"]
+    yield from (f"| {name} | {cell(value)} |" for name, value in setting_rows(train, whole=not train["use_peft"]))
+    yield from report.caveats
+    yield f"**Against its base model: {report.verdict}.** {report.summary}"
+
+
+def _by_frame(lines: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in filter(None, map(shown, lines)):
+        found.setdefault(_frame(line), []).append(line)
+    return found
+
+
+def _frame(line: str) -> str:
+    """Return a line with its numbers taken out: an edited one keeps it."""
+    return re.sub(r"\d+(?:[.,]\d+)*", "#", line)
 
 
 def _plain(report: Report) -> Any:
@@ -179,7 +202,7 @@ def _metadata(text: str, evidence: _Evidence) -> Iterator[Problem]:
     from huggingface_hub import ModelCard
 
     try:
-        data = ModelCard(text).data
+        data: Any = ModelCard(text).data
     except (ValueError, yaml.YAMLError) as error:
         yield Problem("error", CARD, f"its metadata block can't be read: {error}")
         return
@@ -202,6 +225,10 @@ def _lines(text: str, evidence: _Evidence) -> Iterator[Problem]:
         if line.kind == "example":
             yield from _example(line, where, evidence)
             continue
+        known = evidence.written.get(_frame(line.text), ())
+        if known and line.text not in known:
+            yield Problem("error", where, f"“{line.text}” was changed; the evidence says: “{known[0]}”")
+            continue
         rest = _without_written(line.text, evidence)
         if not rest.strip():
             continue
@@ -212,7 +239,7 @@ def _lines(text: str, evidence: _Evidence) -> Iterator[Problem]:
 
 def _without_written(text: str, evidence: _Evidence) -> str:
     """Take away what the report, or the recipe's own sentences (looked at apart), put there."""
-    if text in evidence.written:
+    if text in evidence.written.get(_frame(text), ()):
         return ""
     for sentence in evidence.sentences:
         text = text.replace(sentence, "")
@@ -235,7 +262,9 @@ def _is_number(word: str) -> bool:
 
 
 def _instead(line: Line, evidence: _Evidence) -> str:
-    close = difflib.get_close_matches(line.text, [*evidence.written, *evidence.sentences], 1, SIMILAR)
+    close = difflib.get_close_matches(
+        line.text, [line for lines in evidence.written.values() for line in lines], 1, SIMILAR
+    )
     return f"; prefloop wrote: “{close[0]}”" if close else ""
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 SIGN = r"[+\-\N{MINUS SIGN}\N{PLUS-MINUS SIGN}]?"
 DIGITS = r"\d+(?:,\d{3})*(?:\.\d+)?"
-NUMBER = re.compile(rf"(?<![\w.\N{{MINUS SIGN}}/#-]){SIGN}(?P<digits>{DIGITS})%?(?!\w|[.,]\d|-[A-Za-z]|-\d\d-\d\d)")
+AFTER = r"(?!\w|[.,]\d|-[A-Za-z]|-\d\d-\d\d)"
+"""A number is none that goes on: `4-bit`, `0.1.0`, the year of a date."""
+NUMBER = re.compile(rf"(?<![\w.\N{{MINUS SIGN}}/#-]){SIGN}(?P<digits>{DIGITS})%?{AFTER}")
 INTERVAL = re.compile(
-    rf"{SIGN}(?P<value>{DIGITS})%?(?: points)? \((?:interval )?{SIGN}(?P<low>{DIGITS})%? to {SIGN}(?P<high>{DIGITS})%?\)?"
+    rf"{SIGN}(?P<value>{DIGITS})%?(?: points)? \((?:interval )?"
+    rf"{SIGN}(?P<low>{DIGITS})%? to {SIGN}(?P<high>{DIGITS})%?\)?"
 )
 """`0.71 (0.60 to 0.81)`, `71% (60% to 81%)`, `+52 points (interval +38 to +64)`."""
 NOISE = {"margins", "points", "training", "sealed", "items", "votes", "overlaps", "seconds_by_step"}
@@ -63,7 +66,8 @@ def _at(digits: str, value: float, scale: float) -> bool:
     """Whether a number is `digits` when it is rounded to their decimals."""
     plain = digits.replace(",", "")
     decimals = len(plain.partition(".")[2])
-    return abs(abs(value) * scale - float(plain)) <= 0.5 * 10**-decimals + 1e-9
+    half: float = 0.5 / 10**decimals
+    return abs(abs(value) * scale - float(plain)) <= half + 1e-9
 
 
 def _numbers(tree: Any, place: str) -> Iterator[tuple[float, str]]:

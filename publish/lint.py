@@ -59,7 +59,8 @@ def _metadata(text: str, folder: Path) -> Iterator[Problem]:
         )
         return
     try:
-        data = ModelCard(text, ignore_metadata_errors=False).data.to_dict()
+        read: Any = ModelCard(text, ignore_metadata_errors=False).data
+        data = read.to_dict()
     except (ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         yield Problem("error", CARD, f"huggingface_hub can't read its metadata block: {_first_line(error)}")
         return

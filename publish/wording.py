@@ -80,6 +80,9 @@ NOT = re.compile(
 """Words before a pattern that turn a claim into its opposite, or into a question."""
 SORTS = re.compile(r"\b(?:classif\w+|detects?|flags?|labels?|judges?|decides?|rates?|sorts?|picks?|asks?|says which)\b")
 """A job that is about good answers claims none."""
+LENGTHS = {"shorter", "briefer", "longer"}
+ANSWERS = re.compile(r"\b(?:answers?|repl(?:y|ies)|responses?|outputs?|texts?|it)\b", re.IGNORECASE)
+"""Whose length is measured."""
 ELSEWHERE = "the report compares this model with its base and nothing else: leave it out"
 UNMEASURED = "no part of the report measures that: leave it out, or give the number that you mean"
 
@@ -158,13 +161,15 @@ def _why(kind: str, found: re.Match[str], sentence: str, report: Report, pool: P
 
 
 def _compared(found: re.Match[str], sentence: str, report: Report, base_name: str) -> str | None:
+    if (found.groupdict().get("more") or "").lower() in LENGTHS and not ANSWERS.search(sentence):
+        return None
     short = re.escape(base_name.rpartition("/")[2])
     rest = sentence[found.start() :]
     names = re.sub(rf"{re.escape(base_name)}|{short}", "the base model", rest, flags=re.IGNORECASE)
     if re.search(OTHERS, names, re.IGNORECASE) or not re.search(BASE, names, re.IGNORECASE):
         return ELSEWHERE
     more = (found.groupdict().get("more") or "better").lower()
-    if more in {"shorter", "briefer", "longer"}:
+    if more in LENGTHS:
         change = report.lengths.difference
         shown = change.low > 0 if more == "longer" else change.high < 0
         return None if shown else f"the report doesn't show its answers to be {more}: leave it out"

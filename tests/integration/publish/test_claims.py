@@ -53,10 +53,12 @@ def test_every_part_of_the_report_is_on_the_card(whole: Evidence) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("| 0.731 (0.631 to 0.831) |", "| 0.931 (0.631 to 0.831) |", "0.931 (0.631 to 0.831)” is no estimate"),
-        ("| 0.731 (0.631 to 0.831) |", "| 0.731 (0.701 to 0.831) |", "prefloop wrote: “prefers what the annotators"),
-        ("| counted votes | 36, by 5 annotators |", "| counted votes | 3600, by 5 annotators |", "3600 stands nowhere"),
-        ("66% (55% to 77%) of 41 prompts", "86% (75% to 97%) of 41 prompts", "is no estimate of the report's"),
+        ("| 0.731 (0.631 to 0.831) |", "| 0.931 (0.631 to 0.831) |", "the evidence says: “prefers what the annot"),
+        ("| 0.731 (0.631 to 0.831) |", "| 0.731 (0.701 to 0.831) |", "the evidence says: “prefers what the annot"),
+        ("| counted votes | 36, by", "| counted votes | 3600, by", "the evidence says: “counted votes 36, by 5"),
+        ("66% (55% to 77%) of 41", "86% (75% to 97%) of 41", "says: “Against the base's, its answers win 66%"),
+        ("On 41 sealed prompts", "On 141 sealed prompts", "evidence says: “Against its base model: better."),
+        ("## What it is for", "Better by 0.731 (0.7 to 0.74).\n\n## What it is for", "is no estimate of the report's"),
         ("tuned says", "a much better answer", "no such example"),
         ("value: 0.731\n", "value: 0.831\n", "prefloop.headline is"),
         ("verdict: better", "verdict: better than all", "prefloop.verdict"),
