@@ -99,13 +99,18 @@ def local_hub(start_local_hub: Any) -> LocalHub:
 
 
 @pytest.fixture
-def at_local_hub(local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> LocalHub:
+def at_local_hub(local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     """Return a running, empty Hub that this process talks to, as if its environment had been set from the start."""
     for name, value in local_hub.environment.items():
         monkeypatch.setenv(name, value)
     constants = "huggingface_hub.constants"
     monkeypatch.setattr(f"{constants}.ENDPOINT", local_hub.url)
+    template = f"{local_hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(f"{constants}.HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", local_hub.environment["HF_HUB_CACHE"])
-    return local_hub
+    yield local_hub
+    from huggingface_hub import close_session
+
+    close_session()

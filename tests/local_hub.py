@@ -243,8 +243,6 @@ class Handler(BaseHTTPRequestHandler):
                 groups = {key: unquote(value) for key, value in found.groupdict().items() if value is not None}
                 with self.hub.lock:
                     value = getattr(self, name)(**groups)
-                if wrong.get("kind") == "lost":
-                    raise HangUp
                 if not self.answered:
                     self.answer(value)
                 return
@@ -293,6 +291,9 @@ class Handler(BaseHTTPRequestHandler):
             yield piece
 
     def answer(self, value: Any = None, status: int = 200, **headers: str) -> None:
+        wrong = self.now_wrong or {}
+        if wrong.get("kind") == "lost":
+            raise HangUp
         content = value if isinstance(value, bytes) else b"" if value is None else json.dumps(value).encode()
         headers = {name.replace("_", "-"): text for name, text in headers.items()}
         headers.setdefault(
@@ -306,10 +307,9 @@ class Handler(BaseHTTPRequestHandler):
         for name, text in headers.items():
             self.send_header(name, text)
         self.end_headers()
-        cut = (self.now_wrong or {}).get("kind") == "cut"
         if self.command != "HEAD":
-            self.wfile.write(content[: self.now_wrong["after"]] if cut else content)
-        if cut:
+            self.wfile.write(content[: wrong["after"]] if wrong.get("kind") == "cut" else content)
+        if wrong.get("kind") == "cut":
             raise HangUp
 
     # Who asks.

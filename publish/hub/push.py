@@ -116,10 +116,18 @@ def _ask(plan: Plan, replace_card: bool | Callable[[str], bool]) -> None:
 
 
 def _make(api: "HfApi", repo: str, kind: Kind, private: bool) -> There:
-    patiently(lambda: api.create_repo(repo, repo_type=kind, private=private, exist_ok=True))
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        patiently(lambda: api.create_repo(repo, repo_type=kind, private=private))
+    except HfHubHTTPError as error:
+        if error.response.status_code != 409:
+            raise  # else it was made, and the answer got lost
     made = look(api, repo, kind)
     if made is None:
-        raise UserError(f"{repo} was made on the Hub, and is not there now; try again")
+        raise UserError(f"the name {repo} is taken on the Hub by what this token may not see; choose another name")
+    if private and not made.private:
+        raise UserError(f"{repo} is public on the Hub although a private repository was asked for; nothing was pushed")
     return made
 
 
