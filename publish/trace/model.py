@@ -1,5 +1,6 @@
 """The steps about the model: its files, its weights, the recipe, the base."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,12 +39,23 @@ def files_step(found: Located, told: Told) -> Step:
     if strangers:
         checks.append(wrong(f"{len(strangers)} files are there that {MARK} does not name: {named(strangers)}"))
     checks += [wrong(problem) for problem in told.unreadable]
-    if found.revision:
-        checks.append(verified(f"{MARK} is as it was committed: the Hub gave it for commit {found.revision}"))
-    else:
-        checks.append(unchecked(f"a local folder: nothing outside it vouches for {MARK} itself"))
+    checks.append(_vouched(found))
     facts = {"folder": str(found.folder), "files": count, "written": release.created, "format": release.format}
     return Step("files", facts, tuple(checks))
+
+
+def _vouched(found: Located) -> Check:
+    """Say what vouches for release.json: the Hub's client keeps a small file under the hash that git has of it."""
+    if not found.revision:
+        return unchecked(f"a local folder: nothing outside it vouches for {MARK} itself")
+    kept = (found.folder / MARK).resolve()
+    content = kept.read_bytes()
+    digest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    if kept.name == digest:
+        return verified(f"{MARK} has the content hash that the Hub gave for commit {found.revision}")
+    if kept.parent.name == "blobs":
+        return wrong(f"{MARK} was changed on this machine after the Hub gave it for commit {found.revision}")
+    return unchecked(f"the Hub gave {MARK} for commit {found.revision}; its content hash is not on record here")
 
 
 def weights_step(found: Located, told: Told) -> Step:
