@@ -13,39 +13,48 @@ if TYPE_CHECKING:
     from ..asking import CostEstimate
     from ..publish.try_out import JudgeSettings, TryOut
 
+Examples = Annotated[
+    Path, typer.Argument(help='JSON lines, each at least {"prompt": "..."}: docs/try-out.md.', show_default=False)
+]
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help="Runs, releases or model folders; names on the Hub; endpoints as URL#MODEL or a .yaml file.",
+        show_default=False,
+    ),
+]
+Bases = Annotated[
+    list[str] | None,
+    typer.Option("--base", help="Where an adapter's base lies, if it can't be found.", show_default="none"),
+]
+System = Annotated[
+    str | None, typer.Option(help="A system message before prompts that are text alone.", show_default="none")
+]
+JudgeName = Annotated[
+    str | None,
+    typer.Option(help="Who compares answers: a model folder or name, URL#MODEL, or a .yaml file.", metavar="MODEL"),
+]
+Instructions = Annotated[
+    str | None, typer.Option(help="What makes an answer better, for the judge.", show_default="general quality")
+]
+KeyVariable = Annotated[
+    str | None, typer.Option(help="The environment variable with the judge's key.", show_default="none")
+]
+
 
 def try_out(
-    examples: Annotated[
-        Path, typer.Argument(help='JSON lines, each at least {"prompt": "..."}: docs/try-out.md.', show_default=False)
-    ],
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL...",
-            help="Runs, releases or model folders; names on the Hub; endpoints as URL#MODEL or a .yaml file.",
-            show_default=False,
-        ),
-    ],
+    examples: Examples,
+    models: Models,
     out: Annotated[Path, typer.Option(help="The folder for answers, report and page.")] = Path("try-out"),
-    base: Annotated[
-        list[str] | None, typer.Option(help="Where an adapter's base lies, if it can't be found.", show_default="none")
-    ] = None,
-    system: Annotated[
-        str | None, typer.Option(help="A system message before prompts that are text alone.", show_default="none")
-    ] = None,
+    base: Bases = None,
+    system: System = None,
     max_new_tokens: Annotated[int, typer.Option(help="The longest answer.", min=1)] = 256,
     batch_size: Annotated[int, typer.Option(help="Examples answered at once on this machine.", min=1)] = 8,
-    judge: Annotated[
-        str | None,
-        typer.Option(help="Who compares answers: a model folder or name, URL#MODEL, or a .yaml file.", metavar="MODEL"),
-    ] = None,
-    instructions: Annotated[
-        str | None, typer.Option(help="What makes an answer better, for the judge.", show_default="general quality")
-    ] = None,
+    judge: JudgeName = None,
+    instructions: Instructions = None,
     judge_max_tokens: Annotated[int, typer.Option(help="The longest verdict.", min=1)] = 512,
-    api_key_env: Annotated[
-        str | None, typer.Option(help="The environment variable with the judge's key.", show_default="none")
-    ] = None,
+    api_key_env: KeyVariable = None,
     input_price: Annotated[float | None, typer.Option(help="Of a million tokens asked of the judge.")] = None,
     output_price: Annotated[float | None, typer.Option(help="Of a million tokens answered by it.")] = None,
     budget: Annotated[float | None, typer.Option(help="The most that the judge may cost.")] = None,

@@ -1,7 +1,7 @@
 """How what was published is run elsewhere: commands and code for the engines people serve models with.
 
-Each snippet says what it was run with. What prefloop's tests run they run as it stands; vLLM was run by hand, Ollama
-not at all (docs/serving.md has when and with what), and a card says so.
+Each snippet says what it was run with. What prefloop's tests run they run as it stands; vLLM with an adapter was run by
+hand, Ollama not at all (docs/serving.md has with what), and a card says so.
 """
 
 import json
@@ -84,11 +84,11 @@ def _vllm(evidence: Evidence, settings: PublishSettings) -> list[Snippet]:
     found, install = [], "pip install vllm"
     if evidence.adapter.whole:
         command = ["vllm", "serve", settings.repo or ".", "--served-model-name", served_name(evidence, settings)]
-        found.append(Snippet("vLLM", shlex.join(command), "bash", VLLM, install))
+        found.append(Snippet("vLLM", shlex.join(command), "bash", None, install))
     elif (rank := _rank(evidence)) is not None:
         found.append(Snippet("vLLM (adapter on its base)", _on_base(evidence, settings, rank), "bash", VLLM, install))
     if settings.merged:
-        found.append(Snippet("vLLM (merged)", _merged(evidence, settings), "bash", VLLM, install))
+        found.append(Snippet("vLLM (merged)", _merged(evidence, settings), "bash", None, install))
     return found
 
 

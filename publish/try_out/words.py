@@ -42,15 +42,18 @@ def summary(found: TryOut) -> str:
     if ranking is None:
         return "With one scored example nobody can be ranked." if _scorable(found) else NOTHING
     best = ranking.rows[0]
-    text = f"On {ranking.examples} of your {len(found.examples)} examples {best.name} has {measured(ranking, best)}."
+    every = ranking.examples == len(found.examples)
+    on = (
+        f"On your {ranking.examples} examples"
+        if every
+        else f"On {ranking.examples} of your {len(found.examples)} examples"
+    )
+    text = f"{on} {best.name} has {measured(ranking, best)}."
     if len(ranking.rows) == 1:
         return text
     open_rows = undecided(ranking)
     if level(ranking):
-        return (
-            f"On {ranking.examples} of your {len(found.examples)} examples all models have "
-            f"{measured(ranking, best)}. {_smallest(found, open_rows)}".strip()
-        )
+        return f"{on} all models have {measured(ranking, best)}. {_smallest(found, open_rows)}".strip()
     if not open_rows:
         return f"{text} Every other model is worse, after correction for {ranking.comparisons} comparisons."
     names = _listed([row.name for row in open_rows])
