@@ -20,7 +20,7 @@ from ..train.settings import ADAPTER_ONLY
 from ..train.votes.reading import vote_facts
 from .citations import citations
 from .evidence import Evidence
-from .findings import contaminated, findings
+from .findings import contaminated, findings, losses
 from .licences import BUILT_WITH, duties
 from .measured import bare, by_tag, comparisons, estimates, interval, methods, number, signed
 from .metadata import metadata
@@ -62,6 +62,7 @@ def render_results(report: Report, gate: GateResult | None) -> str:
         "unclear": [row for row in rows if row.of.verdict not in ("better", "worse")],
         "methods": methods(report),
         "findings": findings(report),
+        "losses": losses(report),
         "contaminated": contaminated(report),
     }
     return _render("results.md", facts)

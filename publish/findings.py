@@ -13,6 +13,7 @@ from ..evaluate.formats.words import sentences as format_words
 from ..evaluate.humans.words import words as human_words
 from ..evaluate.judge_audit.words import words as audit_words
 from ..evaluate.judges.measure import Rubric, RubricLine
+from ..evaluate.mt_bench.words import change_words
 from ..evaluate.mt_bench.words import words as mt_bench_words
 from ..evaluate.report import Report
 from ..evaluate.style.words import say as style_words
@@ -44,6 +45,32 @@ def contaminated(report: Report) -> tuple[str, ...]:
     return contamination_words(report.contamination) if report.contamination else ()
 
 
+def losses(report: Report) -> tuple[str, ...]:
+    """Say what got worse beside the card's tables, a sentence each."""
+    return tuple(_losses(report))
+
+
+def _losses(report: Report) -> Iterator[str]:
+    if report.humans is not None and report.humans.verdict == "worse":
+        yield "People prefer the base model."
+    for line in report.rubric.lines if report.rubric else ():
+        if line.comparison is not None and line.comparison.verdict == "worse":
+            yield f"Judged alone, “{' '.join(line.what.split())}”: {signed(line.comparison.difference)}."
+    for row in report.tasks.rows if report.tasks else ():
+        if row.decision is not None and row.decision.verdict == "worse":
+            yield f"{row.label}: {' '.join(row_cells(row)[3].split())} raw points."
+    for change in report.mt_bench.differences if report.mt_bench else ():
+        if change.high < 0:
+            yield f"MT-Bench, {change.category or 'all questions'}: {change_words(change)} of the scale from 1 to 10."
+    if report.formats is not None and report.formats.flips is not None and report.formats.flips.shown_worse:
+        yield f"The same questions in other words: worse in {report.formats.flips.shown_worse} wordings."
+    refusals = report.style.refusals if report.style else None
+    for what, rate in (("refuses", refusals.over), ("does not refuse", refusals.under)) if refusals else ():
+        if rate is not None and rate.difference.low > 0:
+            should = "should answer" if what == "refuses" else "should"
+            yield f"It {what} more often what it {should}: {signed(rate.difference)}."
+
+
 def _parts(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
     if report.win_rate is not None:
         yield "Who wins, answer against answer", tuple(_win_rate(report, report.win_rate))
@@ -54,7 +81,8 @@ def _parts(report: Report) -> Iterator[tuple[str, tuple[str, ...]]]:
     if report.rubric is not None:
         yield "Each answer judged alone", tuple(_rubric(report.rubric))
     if report.mt_bench is not None:
-        yield "MT-Bench", mt_bench_words(report.mt_bench)
+        revisions = ", ".join(f"`{revision}`" for revision in report.mt_bench.judge_revisions) or "not on record"
+        yield "MT-Bench", (*mt_bench_words(report.mt_bench), f"The judge's revision: {revisions}.")
     if report.tasks is not None:
         yield "Benchmark tasks", (*_tasks(report), *task_caveats(report.tasks))
     if report.formats is not None:
@@ -75,6 +103,8 @@ def _win_rate(report: Report, won: WinRate) -> Iterator[str]:
     yield _order(won)
     yield _length(report, won)
     yield f"Left out: {won.unscored} unscored prompts, in none of these counts."
+    if won.judge != CHECK:
+        yield "The judge goes by the name that its endpoint, or its folder, gives it; no revision is on record."
     if won.judge != CHECK and report.judge_audit is None:
         yield "How far this judge agrees with people was not measured."
 
@@ -112,12 +142,16 @@ def _rubric(rubric: Rubric) -> Iterator[str]:
 
 
 def _rubric_line(line: RubricLine) -> str:
-    what, missing = " ".join(line.what.split()), f"{len(line.unscored)} prompts unscored"
+    what, missing = " ".join(line.what.split()), _prompts(len(line.unscored))
     if line.comparison is None:
         return f"“{what}”: no readable verdict on both answers; {missing}."
     found = line.comparison
     change = f"difference {signed(found.difference)}, n = {found.difference.n}: {found.verdict}"
     return f"“{what}”: base {bare(found.base)}, tuned {bare(found.tuned)}; {change}; {missing}."
+
+
+def _prompts(unscored: int) -> str:
+    return f"{unscored} {'prompt' if unscored == 1 else 'prompts'} unscored"
 
 
 def _tasks(report: Report) -> Iterator[str]:

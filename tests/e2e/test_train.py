@@ -91,6 +91,7 @@ def test_the_folder_holds_everything_and_nothing_else(quick_adapter, tiny_model,
     }
     assert read_adapter(adapter.path) == adapter
     assert (adapter.pairs, adapter.steps, adapter.base_sha256) == (10, 6, tiny_model.sha256)
+    assert " of " in adapter.hardware
     assert adapter.data_sha256 == json.loads((folder / "data.json").read_text())["sha256"]
     assert [row["step"] for row in rows(folder)] == [1, 2, 3, 4, 5, 6]
     assert {"loss", "rewards/margins", "rewards/accuracies", "logps/chosen", "grad_norm"} <= set(adapter.metrics)

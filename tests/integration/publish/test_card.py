@@ -126,6 +126,34 @@ def test_what_got_worse_has_its_own_section(evidence: Evidence) -> None:
     assert "0.123" in told
 
 
+def test_losses_of_every_part_are_told(whole: Evidence) -> None:
+    report = whole.report
+    assert report.rubric is not None
+    assert report.humans is not None
+    assert report.formats is not None
+    assert report.formats.flips is not None
+    assert report.mt_bench is not None
+    line, change = report.rubric.lines[0], report.mt_bench.differences[0]
+    assert line.comparison is not None
+    lost = replace(line, comparison=replace(line.comparison, verdict="worse"))
+    changed = replace(
+        report,
+        rubric=replace(report.rubric, lines=(lost,)),
+        humans=replace(report.humans, verdict="worse"),
+        formats=replace(report.formats, flips=replace(report.formats.flips, shown_worse=2)),
+        mt_bench=replace(report.mt_bench, differences=(replace(change, value=-0.5, low=-0.9, high=-0.1),)),
+    )
+    told = worse(render_card(replace(whole, report=changed), PublishSettings()))
+    for part in (
+        "People prefer the base model.",
+        "Names a town",
+        "worse in 2 wordings",
+        "-0.50 points (-0.90 to -0.10)",
+    ):
+        assert part in told, part
+    assert "Names a town" not in worse(render_card(whole, PublishSettings()))
+
+
 def test_no_loss_seen_is_no_claim_that_there_is_none(evidence: Evidence) -> None:
     told = worse(render_card(replace(evidence, report=replace(evidence.report, general=None)), PublishSettings()))
     assert "no proof" in told
