@@ -6,7 +6,7 @@ if __name__ == "evaluate":
         "Run console scripts (`pytest`, `prefloop`, `lm-eval`) instead of `python -m …`, or leave this directory."
     )
 
-from .benchmarks import check_benchmarks, run_benchmarks
+from .benchmarks import check_benchmarks
 from .check import CheckSettings
 from .estimate import LeftOut
 from .evaluation import evaluate_adapter
@@ -29,7 +29,6 @@ __all__ = [
     "evaluate_adapter",
     "open_subject",
     "read_report",
-    "run_benchmarks",
     "write_page",
     "write_report_json",
 ]

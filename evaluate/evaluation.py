@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..collect.pair import PreferencePair
 from ..collect.sampling.generate import Answer
 from ..runs import Progress, silent
+from .benchmarks import run_benchmarks
 from .check import CheckSettings, Marks, mark_answers, measure_check
 from .contamination import Contamination
 from .contamination.find import SEALED
@@ -86,7 +87,7 @@ def evaluate_adapter(
     Args:
         subject: The adapter, or the whole model, with its base.
         sealed: Pairs on prompts that no training saw.
-        settings: What to measure and how; benchmarks are not measured here (`run_benchmarks`).
+        settings: What to measure and how.
         folder: Keeps what is measured; called again after a kill, with the same arguments, it goes on from there.
         training: What the adapter was trained on, to be looked through for evaluation items; None looks for nothing.
         openings: How often the sealed set has been opened, this time included.
@@ -95,12 +96,14 @@ def evaluate_adapter(
 
     Raises:
         UserError: the labels, the general questions or the judge can't be used, or no sealed pair is left.
+        Problems: as `check_benchmarks`, which finds it before anything long begins.
         ValueError: the subject is a base alone.
     """
     if subject.adapter is None:
         raise ValueError("nothing was tuned: the subject is a base alone")
     job = _open_job(subject, sealed, settings, folder, progress)
     material, plan, sides = job.material, job.plan, _measure(job)
+    beside = run_benchmarks(subject, settings, folder, progress)
     preference = measure_preference(material.pairs, *sides.scores, plan)
     check = measure_check(*sides.marks, plan) if sides.marks else None
     win_rate = measure_wins(sides.judge, sides.outcomes, plan) if sides.judge else None
@@ -126,6 +129,9 @@ def evaluate_adapter(
         rubric=rubric,
         style=style,
         contamination=overlap,
+        tasks=beside.tasks,
+        formats=beside.formats,
+        mt_bench=beside.mt_bench,
         examples=tuple(_examples(job, sides)),
         left_out=dropped,
         how=_how(settings, job.meter.seconds),
@@ -229,7 +235,8 @@ def _style(job: _Job, sides: _Sides) -> StyleFindings | None:
 
 
 def _overlap(job: _Job, sides: _Sides, training: Sequence[PreferencePair]) -> Contamination:
-    return measure_overlap(training, job.material, job.settings, _results(job, sides), job.plan, job.folder)
+    subject, results = job.measuring.subject, _results(job, sides)
+    return measure_overlap(training, job.material, subject, job.settings, results, job.plan, job.folder)
 
 
 def _results(job: _Job, sides: _Sides) -> Iterator[Scored]:

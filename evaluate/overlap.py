@@ -1,6 +1,6 @@
 """What the training data holds of the material that was just measured, and the results without it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from .material import Material
 from .mt_bench import read_questions
 from .settings import EvaluateSettings
 from .statistics import Plan
-from .tasks import task_files
+from .subject import Subject
+from .tasks import TaskItems, read_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Scored:
 def measure_overlap(
     training: Sequence[PreferencePair],
     material: Material,
+    subject: Subject,
     settings: EvaluateSettings,
     results: Iterable[Scored],
     plan: Plan,
@@ -44,12 +46,13 @@ def measure_overlap(
 ) -> Contamination:
     """Look for every measured item in the training pairs, and compare both models without those that are there.
 
-    Benchmark tasks are looked through where their data are the user's own files (`tasks.data_dir`), all rows of them.
+    Of benchmark tasks and MT-Bench it is the questions that were asked, wherever their data came from.
 
     Args:
         training: What was trained on.
         material: The sealed pairs.
-        settings: Which other material is measured.
+        subject: Which models.
+        settings: Which other material was measured.
         results: What is compared without the items that the training data holds.
         plan: How intervals are made.
         folder: The evaluation's.
@@ -61,14 +64,21 @@ def measure_overlap(
         against[MT_BENCH] = items_of_questions(read_questions(settings.mt_bench.questions))
     if settings.formats and settings.formats.data.is_file():
         against[settings.formats.data.name] = items_of_file(settings.formats.data, settings.formats.limit)
-    if settings.tasks:
-        files = task_files(settings.tasks, folder / "tasks")
-        against |= {f"{path.parent.name}/{path.name}": items_of_file(path) for path in files}
+    tasks = list(read_items(settings.tasks, subject, folder / "tasks")) if settings.tasks else []
+    against |= {row.name: list(row.texts) for row in tasks}
     found = find_contamination(training, against)
     held = {benchmark.name: benchmark.overlapping for benchmark in found.benchmarks}
     recomputed = [
         with_and_without(row.name, row.base, row.tuned, held[row.benchmark], plan, row.clusters)
-        for row in results
+        for row in [*results, *_scored(tasks)]
         if held.get(row.benchmark)
     ]
     return replace(found, recomputed=tuple(recomputed))
+
+
+def _scored(tasks: Iterable[TaskItems]) -> Iterator[Scored]:
+    """Yield the tasks whose scores are shares; a metric of one's own may have another scale."""
+    for row in tasks:
+        base, tuned = row.scores["base"], row.scores["tuned"]
+        if all(0 <= score <= 1 for score in (*base.values(), *tuned.values())):
+            yield Scored(row.name, row.name, base, tuned, row.clusters)

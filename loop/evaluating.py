@@ -1,6 +1,5 @@
 """Judging what was trained."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..collect import open_seal, read_openings, read_pairs, read_sealed
@@ -21,7 +20,7 @@ ELSEWHERE = {"tasks", "formats", "mt_bench", "audit", "gate"}
 
 def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
     """Open the sealed set, compare base and tuned model on it, and write the report."""
-    from ..evaluate import check_benchmarks, evaluate_adapter, open_subject, run_benchmarks
+    from ..evaluate import check_benchmarks, evaluate_adapter, open_subject
 
     with timed(run, "evaluate") as summary:
         adapter, base = run_adapter(run), base_model(recipe)
@@ -44,8 +43,6 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             left_out=_sealed_without_pair(run),
             progress=progress,
         )
-        found = run_benchmarks(subject, recipe.evaluate, folder, progress)
-        report = replace(report, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
         (run.folder / GATE).unlink(missing_ok=True)  # it judged the report before
         report = write_report(run, report)
         summary.append(f"{report.verdict}, on {len(sealed)} sealed pairs")

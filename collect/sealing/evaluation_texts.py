@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,14 +45,15 @@ def read_evaluation_texts(path: Path) -> list[EvaluationText]:
             if placed.side == "sealed"
             for text in placed.texts
         ]
-    rows = _rows(path, kind, text)
-    found = [list(dict.fromkeys(_strings(row))) for row in rows]
-    times = Counter(one for texts in found for one in texts)
+    return texts_of_rows(str(path), {str(number): row for number, row in enumerate(_rows(path, kind, text), 1)})
+
+
+def texts_of_rows(name: str, rows: Mapping[str, Any]) -> list[EvaluationText]:
+    """Return every text that stands in rows (by their id) of JSON-like values, without labels and forms of words."""
+    found = {row: list(dict.fromkeys(_strings(value))) for row, value in rows.items()}
+    times = Counter(one for texts in found.values() for one in texts)
     return [
-        EvaluationText(str(path), str(number), one)
-        for number, texts in enumerate(found, 1)
-        for one in texts
-        if times[one] <= BOILERPLATE
+        EvaluationText(name, row, one) for row, texts in found.items() for one in texts if times[one] <= BOILERPLATE
     ]
 
 

@@ -1,5 +1,6 @@
 """One task of one model, kept in a file by the hash of all that it depends on: asked once, and never again."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from .harness import Asked, Item, Outcome
 from .preflight import data_revision
 from .settings import TasksSettings
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("lm-eval", "transformers", "torch", "datasets")
 
 
@@ -33,6 +34,10 @@ class Measured:
     outcome: Outcome
     cut: LeftOut | None
     seconds: float
+
+
+Known = dict[Who, dict[str, Measured]]
+"""By model and by lm-eval's name of the task."""
 
 
 def key_of(defined: Defined, who: Who, models: Subject, settings: TasksSettings) -> str:
@@ -62,6 +67,18 @@ def read_measured(folder: Path, task: str, key: str) -> Measured | None:
     except ValidationError as error:
         raise UserError(f"{path} is not what prefloop wrote there: delete it, and the task is asked again") from error
     return found if found.key == key else None
+
+
+def read_known(tasks: Sequence[Defined], models: Subject, settings: TasksSettings, folder: Path) -> Known:
+    """Return what is known of these tasks. Raises as `read_measured`."""
+    known: Known = {}
+    for who in models.sides:
+        read = {
+            defined.task: read_measured(folder / "outcomes", defined.task, key_of(defined, who, models, settings))
+            for defined in tasks
+        }
+        known[who] = {task: found for task, found in read.items() if found is not None}
+    return known
 
 
 def write_measured(folder: Path, found: Measured) -> Path:

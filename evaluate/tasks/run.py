@@ -15,12 +15,11 @@ from ..subject import DTYPE, Subject, Who
 from .aggregate import aggregate
 from .definitions import Defined, Definitions, define
 from .harness import ask, wrap_model
-from .measure import PACKAGES, Measured, asked_as, key_of, read_measured, write_measured
+from .items import write_texts
+from .measure import PACKAGES, Known, Measured, asked_as, key_of, read_known, write_measured
 from .preflight import Ready, make_ready
 from .result import TaskResults
 from .settings import TasksSettings
-
-Known = dict[Who, dict[str, Measured]]
 
 
 def run_tasks(settings: TasksSettings, models: Subject, folder: Path, *, progress: Progress = silent) -> TaskResults:
@@ -40,7 +39,7 @@ def run_tasks(settings: TasksSettings, models: Subject, folder: Path, *, progres
     """
     start = time.monotonic()
     definitions = define(settings, folder)
-    known = _known(definitions, models, settings, folder)
+    known = read_known(definitions.tasks, models, settings, folder)
     owed = _owed(definitions, known)
     cut: list[LeftOut] = []
     if owed:
@@ -71,25 +70,8 @@ def run_tasks(settings: TasksSettings, models: Subject, folder: Path, *, progres
 def check_tasks(settings: TasksSettings, models: Subject, folder: Path) -> None:
     """Look for everything that would stop `run_tasks`, and ask nothing. Raises as it does."""
     definitions = define(settings, folder)
-    if owed := _owed(definitions, _known(definitions, models, settings, folder)):
+    if owed := _owed(definitions, read_known(definitions.tasks, models, settings, folder)):
         make_ready(definitions, owed, models, asked_as(settings))
-
-
-def task_files(settings: TasksSettings, folder: Path) -> tuple[Path, ...]:
-    """Return the user's own files that the tasks' data come from; none where the Hub sends them. Raises as `define`."""
-    mirrored = {Path(name) for task in define(settings, folder).tasks for name in task.read_from}
-    return tuple(sorted(mirrored | {Path(name).expanduser() for name in settings.run if name.endswith(".jsonl")}))
-
-
-def _known(definitions: Definitions, models: Subject, settings: TasksSettings, folder: Path) -> Known:
-    known: Known = {}
-    for who in models.sides:
-        read = {
-            defined.task: read_measured(folder / "outcomes", defined.task, key_of(defined, who, models, settings))
-            for defined in definitions.tasks
-        }
-        known[who] = {task: found for task, found in read.items() if found is not None}
-    return known
 
 
 def _owed(definitions: Definitions, known: Known) -> list[Defined]:
@@ -110,6 +92,7 @@ def _ask_owed(
     meter = _Meter(progress, sum(ready[task.task].work for task, _ in owed))
     for defined, who in owed:
         one, before, start = ready[defined.task], meter.done, time.monotonic()
+        write_texts(folder, defined, one.task, settings)
         with models.as_(who) as model:
             wrapped = wrap_model(model, models.tokenizer, settings.batch_size, meter.advance)
             outcome = ask(wrapped, one.task, asked_as(settings))

@@ -6,12 +6,12 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from prefloop.collect import Message
 from prefloop.evaluate import (
     EvaluateSettings,
     evaluate_adapter,
     open_subject,
     read_report,
-    run_benchmarks,
     write_report_json,
 )
 from prefloop.evaluate.gates import GateSettings, judge_gate
@@ -103,12 +103,11 @@ def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
     adapter, settings, tiny_model, make_pairs, judge, tmp_path
 ):
     sealed, folder = make_pairs(24), tmp_path / "evaluate"
+    held = replace(sealed[0], prompt=(Message("user", "Is 3 even?"),))
 
     def evaluated():
         subject = open_subject(tiny_model, adapter)
-        core = evaluate_adapter(subject, sealed, settings, folder=folder, training=sealed[:2])
-        found = run_benchmarks(subject, settings, folder)
-        return replace(core, tasks=found.tasks, formats=found.formats, mt_bench=found.mt_bench)
+        return evaluate_adapter(subject, sealed, settings, folder=folder, training=[*sealed[:2], held])
 
     report, (_, asked) = evaluated(), judge
     wins = report.win_rate
@@ -120,8 +119,11 @@ def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
     assert {row.score.value for row in report.mt_bench.scores} == {7.0}
     assert report.contamination.benchmarks[0].overlapping.keys() >= {pair.prompt_id for pair in sealed[:2]}
     names = [benchmark.name for benchmark in report.contamination.benchmarks]
-    assert names == ["sealed", "general.jsonl", "MT-Bench", f"{tmp_path.name}/general.jsonl"]
-    assert report.contamination.recomputed[0].without.base.n < 24
+    assert names == ["sealed", "general.jsonl", "MT-Bench", "general"]
+    without = {row.name: row.without for row in report.contamination.recomputed}
+    assert without["Preference accuracy"].base.n < 24
+    assert report.contamination.benchmarks[-1].overlapping == {"general:3": "exact"}
+    assert without["general"].base.n == 11
     path = write_report_json(tmp_path / "report.json", report)
     assert read_report(path) == report
 
