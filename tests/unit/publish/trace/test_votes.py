@@ -13,7 +13,7 @@ from prefloop.publish.trace.told import Manifest
 from prefloop.publish.trace.votes import add_up
 
 WRITER = Origin("model", "org/writer", "c0ffee", sampling={"temperature": 0.8})
-PLACE = Origin("model", "/home/ada/models/mine + adapter 12ab", "beef")
+PLACE = Origin("model", "/srv/ada/models/mine + adapter 12ab", "beef")
 
 
 def item(number: int, *more: str) -> Item:
@@ -52,7 +52,7 @@ def told(policy: PairSettings, adjudications: Any = SETTLED) -> Manifest:
         lineage=Lineage(VOTES, adjudications, Sealed({}, 0, 0.2), None),
     )
     text = json.dumps(manifest(evidence))
-    assert "/home/ada" not in text
+    assert "/srv/ada" not in text
     assert "better still" not in text
     return Manifest.model_validate_json(text)
 
