@@ -316,6 +316,36 @@ def test_the_command_tells_and_writes(examples: Path, release: Path, base_folder
     assert (tmp_path / "out" / "try_out.html").exists()
 
 
+PUSH = """
+from huggingface_hub import HfApi
+HfApi().create_repo("acme/tiny-tuned", private=True)
+HfApi().upload_folder(folder_path={folder!r}, repo_id="acme/tiny-tuned")
+"""
+
+
+def test_a_release_is_tried_by_its_name_on_the_hub(
+    local_hub: Any, examples: Path, release: Path, base_folder: Path, tmp_path: Path
+) -> None:
+    given = os.environ | local_hub.environment
+    code = PUSH.format(folder=str(release))
+    subprocess.run([sys.executable, "-P", "-c", code], env=given, cwd=tmp_path, check=True, capture_output=True)
+    command = [
+        COMMAND,
+        "try-out",
+        str(examples),
+        "acme/tiny-tuned",
+        str(base_folder),
+        "--max-new-tokens",
+        "8",
+        "--json",
+    ]
+    done = subprocess.run(command, env=given, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    tried = {one["name"]: one for one in json.loads(done.stdout)["candidates"]}
+    assert tried["acme/tiny-tuned"]["kind"] == "release on the Hub"
+    assert tried["acme/tiny-tuned"]["trained_on"] == [f"t{n}" for n in range(6)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
