@@ -11,7 +11,7 @@ from typing import TypeVar
 from ..collect.pair import PreferencePair
 from ..collect.sampling.generate import Answer
 from ..runs import Progress, silent
-from .benchmarks import run_benchmarks
+from .benchmarks import Benchmarks, run_benchmarks
 from .check import CheckSettings, Marks, mark_answers, measure_check
 from .contamination import Contamination
 from .contamination.find import SEALED
@@ -102,8 +102,22 @@ def evaluate_adapter(
     if subject.adapter is None:
         raise ValueError("nothing was tuned: the subject is a base alone")
     job = _open_job(subject, sealed, settings, folder, progress)
-    material, plan, sides = job.material, job.plan, _measure(job)
+    sides = _measure(job)
     beside = run_benchmarks(subject, settings, folder, progress)
+    overlap = _overlap(job, sides, training) if training else None
+    return _report(job, sides, beside, overlap, openings, left_out)
+
+
+def _report(
+    job: _Job,
+    sides: _Sides,
+    beside: Benchmarks,
+    overlap: Contamination | None,
+    openings: int,
+    left_out: Sequence[LeftOut],
+) -> Report:
+    """Put everything that was measured in order."""
+    subject, material, plan = job.measuring.subject, job.material, job.plan
     preference = measure_preference(material.pairs, *sides.scores, plan)
     check = measure_check(*sides.marks, plan) if sides.marks else None
     win_rate = measure_wins(sides.judge, sides.outcomes, plan) if sides.judge else None
@@ -111,7 +125,6 @@ def evaluate_adapter(
     lengths = _lengths(*sides.answers, plan)
     rubric = _rubric(job, sides)
     style = _style(job, sides)
-    overlap = _overlap(job, sides, training) if training else None
     dropped = (*left_out, *material.left_out, *_unscored(sides.outcomes))
     sealed_set = _sealed_set(material.pairs, openings)
     return Report(
@@ -134,7 +147,7 @@ def evaluate_adapter(
         mt_bench=beside.mt_bench,
         examples=tuple(_examples(job, sides)),
         left_out=dropped,
-        how=_how(settings, job.meter.seconds),
+        how=_how(job.settings, job.meter.seconds),
     )
 
 

@@ -18,7 +18,7 @@ from ..estimate import LeftOut
 from .catalogue import Board, Chosen, Source, choose, part_of
 from .mirror import Data, read_mirror
 from .own import OwnTask, read_own, read_setting
-from .settings import TasksSettings, is_own
+from .settings import TasksSettings
 
 HUB = "hub"
 SPLITS = ("training_split", "validation_split", "fewshot_split")
@@ -73,15 +73,15 @@ def define(settings: TasksSettings, folder: Path) -> Definitions:
     problems: list[str] = []
     left_out: list[LeftOut] = []
     drafts: list[_Draft] = []
-    for chosen in choose(name for name in settings.run if not is_own(name)):
+    for chosen in choose(name for name in settings.run if isinstance(name, str)):
         draft, missing, wrong = _draft(chosen, settings, folder / "data")
         problems += wrong
         if missing and not wrong:
             left_out.append(LeftOut(f"parts of {chosen.benchmark.name} that the data folder lacks", missing))
         drafts += [draft] if draft else []
     for name in settings.run:
-        if is_own(name):
-            task, wrong = read_own(Path(name).expanduser())
+        if isinstance(name, Path):
+            task, wrong = read_own(name.expanduser())
             problems += wrong
             drafts += [_own_draft(task, settings)] if task else []
     problems += _twice([task for draft in drafts for task in draft.configs])

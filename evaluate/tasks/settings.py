@@ -14,7 +14,7 @@ class TasksSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    run: tuple[str, ...] = Field(default=("leaderboard_v2",), min_length=1)
+    run: tuple[str | Path, ...] = Field(default=("leaderboard_v2",), min_length=1)
     """`leaderboard_v2` or `leaderboard_v1`, any benchmark of theirs (`bbh`, `gsm8k`), any of lm-eval's tasks in them
     (`mmlu_anatomy`), or the path of an lm-eval task (.yaml) or of questions (.jsonl) of one's own."""
     data_dir: Path | None = None
@@ -36,16 +36,13 @@ class TasksSettings(BaseModel):
 
     @field_validator("run")
     @classmethod
-    def _names_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if not is_own(name) and not resolve_name(name):
+    def _names_are_known(cls, names: tuple[str | Path, ...]) -> tuple[str | Path, ...]:
+        # A recipe's paths are relative to the recipe, and a path is told by its type.
+        told = tuple(Path(name) if str(name).endswith(OWN_SUFFIXES) else str(name) for name in names)
+        for name in told:
+            if isinstance(name, str) and not resolve_name(name):
                 raise ValueError(
                     f"{name!r} is no task: known are {', '.join(known_names())}, lm-eval's names for their parts, "
                     "and paths that end in .yaml or .jsonl"
                 )
-        return names
-
-
-def is_own(name: str) -> bool:
-    """Whether a name is the path of the user's own task."""
-    return name.endswith(OWN_SUFFIXES)
+        return told

@@ -107,3 +107,10 @@ def test_a_run_with_a_setting_that_is_gone_is_refused(recipe, tmp_path):
     write_json(folder / "recipe.json", tree)
     with pytest.raises(UserError, match=r"changed: train\.warp"):
         recipe_run(loaded, folder)
+
+
+def test_a_task_file_is_relative_to_the_recipe_too(recipe, tmp_path):
+    text = GOOD + "evaluate:\n  tasks: {run: [bbh, own.jsonl], data_dir: mirror}\n"
+    tasks = load_recipe(recipe(text)).evaluate.tasks
+    assert tasks.run == ("bbh", tmp_path / "own.jsonl")
+    assert tasks.data_dir == tmp_path / "mirror"
