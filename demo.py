@@ -37,7 +37,8 @@ class Phase:
 def demo_recipe(overrides: Sequence[str], *, label: bool, merged: bool) -> Recipe:
     """Return the demonstration's recipe; with `label`, a person's own votes take the place of the recorded ones."""
     if label:
-        overrides = ["name=demo-label", "collect.votes=null", "collect.min_votes=1", *overrides]
+        own = ["name=demo-label", "collect.votes=null", "collect.min_votes=1", "publish.data.consent=own"]
+        overrides = [*own, *overrides]
     if merged:
         overrides = ["publish.merged=true", *overrides]
     with as_file(files("prefloop.recipes") / "demo" / "recipe.yaml") as path:
@@ -129,5 +130,7 @@ def _closing_words(run: Run, recipe: Recipe, seconds: float) -> None:
         "\nNext, try:\n"
         f"  {prefloop} server start --folder {run.folder / 'argilla'}   # the queue and the votes, in Argilla's page\n"
         f"  {prefloop} demo --label   # label it yourself and see what that gives\n"
-        f"  less {run.folder / 'release' / 'README.md'}   # the model card: every number comes from the report"
+        f"  less {run.folder / 'release' / 'README.md'}   # the model card: every number comes from the report\n"
+        f"  {prefloop} trace {run.folder}   # from the model back to each vote\n"
+        f"  {prefloop} publish {run.folder} --repo you/first-replies   # to the Hugging Face Hub, private"
     )

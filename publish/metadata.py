@@ -27,6 +27,9 @@ Beside the Hub's own keys the block has one of prefloop's, so that a listing of 
         low: 0.6032
         high: 0.8103
         n: 62
+      contamination:                    # missing where nobody looked
+        items: 88                       # evaluation items that were looked for in the training data
+        overlapping: 0                  # those that it holds
 
 Numbers have four decimals. The Hub keeps keys that it doesn't know as they are.
 """
@@ -35,6 +38,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
+from ..evaluate.contamination import Contamination
 from ..evaluate.estimate import Estimate
 from ..evaluate.parts import General
 from ..evaluate.report import Report
@@ -133,7 +137,12 @@ def results_block(report: Report) -> dict[str, Any]:
         "headline": {"name": found[0].name, **_numbers(found[0].of)},
         "difference": _numbers(report.preference.normalised.difference),
         "results": [{"task": result.task, "name": result.name, **_numbers(result.of)} for result in found],
+        **({"contamination": _overlap(report.contamination)} if report.contamination else {}),
     }
+
+
+def _overlap(found: Contamination) -> dict[str, int]:
+    return {"items": sum(one.items for one in found.benchmarks), "overlapping": found.overlapping}
 
 
 def _numbers(estimate: Estimate) -> dict[str, float | int]:

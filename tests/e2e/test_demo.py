@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from prefloop.evaluate import read_report
+from prefloop.models import small_model_folder
 from prefloop.publish import read_release
 from prefloop.runs import read_lines
 
@@ -111,3 +113,56 @@ def test_the_release_is_whole_and_the_page_needs_nothing_else(finished):
     page = (folder / "report.html").read_text()
     assert not re.search(r"""(src|href)=["']https?://""", page)
     assert "<svg" in page
+
+
+SCORE = """
+import json, sys
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base, adapter, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+tokenizer = AutoTokenizer.from_pretrained(adapter)
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16), adapter).eval()
+for turns in asked:
+    ids = tokenizer.apply_chat_template(turns, return_tensors="pt", return_dict=True)["input_ids"]
+    with torch.inference_mode():
+        rows = model(ids).logits[0, :-1].float().log_softmax(-1)
+    print(json.dumps([float(row[token]) for row, token in zip(rows, ids[0, 1:])]))
+assert "prefloop" not in sys.modules
+"""
+
+
+def test_from_the_hub_it_is_the_same_model_and_leads_back_to_every_vote(finished, local_hub, tmp_path):
+    folder, _ = finished
+    run = tmp_path / "run"
+    shutil.copytree(folder, run, ignore=shutil.ignore_patterns("argilla"))
+
+    def said(*words):
+        command, env = [PREFLOOP, *words], os.environ | local_hub.environment
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert local_hub.token not in done.stdout + done.stderr
+        return done.stdout
+
+    said("publish", run, "--repo", "acme/replies", "--data-repo", "acme/replies-votes")
+
+    traced = json.loads(said("trace", "acme/replies", "--json"))
+    assert traced["marks"]["wrong"] == 0
+    assert traced["marks"]["verified"] > 20
+    pair = read_lines(run / "collect" / "pairs.jsonl")[0]
+    one = said("trace", "acme/replies", "--pair", pair["id"])
+    assert all(vote in one for vote in pair["vote_ids"])
+    found = json.loads(said("search", "reply to a customer of a shop", "--author", "acme", "--json"))
+    assert [hit["name"] for hit in found["hits"]] == ["acme/replies"]
+
+    answers = [{"role": "assistant", "content": pair[side]} for side in ("chosen", "rejected")]
+    asked, base = json.dumps([[*pair["prompt"], answer] for answer in answers]), small_model_folder()
+
+    def scores(adapter):
+        command, env = [sys.executable, "-P", "-c", SCORE, base, adapter, asked], os.environ | local_hub.environment
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert scores("acme/replies") == scores(run / "train" / "adapter")
