@@ -9,7 +9,7 @@ from ..console import facts, progress_bar, result_json, say
 from .options import Json
 
 if TYPE_CHECKING:
-    from ..publish.export import Export
+    from ..publish.engines.export import Export
 
 Quantisation = Literal["f32", "bf16", "f16", "q8_0"]
 

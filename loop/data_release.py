@@ -27,7 +27,7 @@ def write_data_release(run: Run, recipe: Recipe, folder: Path) -> Exported:
         Problems: sealed pairs, a secret or a folder of this machine would be published, personal data where the recipe
             says to block, or what was written is no data set that the Hub reads.
     """
-    from ..publish.data_lint import lint_data
+    from ..publish.checks.data_lint import lint_data
     from ..publish.redact import own_places, refuse_leaks
 
     said = recipe.publish.data

@@ -14,8 +14,8 @@ from .decontaminating import training_pairs
 from .folder import base_model, collected_file, run_adapter
 
 if TYPE_CHECKING:
-    from ..publish.export import Export
-    from ..publish.gguf import Quantisation
+    from ..publish.engines.export import Export
+    from ..publish.engines.gguf import Quantisation
 
 
 def read_run(folder: Path) -> tuple[Run, Recipe]:
@@ -48,10 +48,10 @@ def export_run_model(
     sealed set stays shut: whether a file says what was trained does not depend on whether the pairs were seen.
 
     Raises:
-        UserError: nothing is trained yet, or as `publish.export.export_model`.
+        UserError: nothing is trained yet, or as `publish.engines.export.export_model`.
         Problems: sealed pairs are in the file.
     """
-    from ..publish.export import export_model
+    from ..publish.engines.export import export_model
 
     run, recipe = read_run(folder)
     adapter = run_adapter(run)

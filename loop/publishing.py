@@ -17,9 +17,9 @@ from .reporting import GATE, PAGE, REPORT, write_report_page
 
 if TYPE_CHECKING:
     from ..publish import Release
+    from ..publish.checks.problem import Problem
     from ..publish.evidence import DataRelease
     from ..publish.hub import Plan, Pushed
-    from ..publish.problem import Problem
 
 RELEASE, DATA = "release", "data-release"
 """Where in a run's folder the model's release lies, and the data set's."""
@@ -185,8 +185,8 @@ def publish_folder(
 
 def find_problems(folder: Path) -> "list[Problem]":
     """Return what is wrong with a release folder, and what its card claims without evidence."""
-    from ..publish.claims import check_claims
-    from ..publish.lint import lint_release
+    from ..publish.checks.claims import check_claims
+    from ..publish.checks.lint import lint_release
 
     return [*lint_release(folder), *check_claims(folder)]
 

@@ -1,6 +1,6 @@
 """An adapter and its report in, a release out: exactly the folder that would be pushed to the Hub."""
 
-from .card import render_card
+from .card.write import render_card
 from .evidence import DataRelease, Evidence
 from .redact import shorten_report
 from .release import Release, read_release, write_release

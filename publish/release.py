@@ -19,12 +19,12 @@ from ..train import merge_adapter
 from ..train.adapter import RECORD, adapter_sha256, weight_files
 from ..train.export.merge import RECORD as MERGE_RECORD
 from ..train.rows import data_sha256
-from .card import write_card
+from .card.metadata import eval_results
+from .card.write import write_card
+from .engines.packing import write_gguf
 from .evidence import DataRelease, Evidence
 from .lineage import Ancestor
 from .manifest import manifest
-from .metadata import eval_results
-from .packing import write_gguf
 from .redact import own_places, refuse_leaks, shorten, shorten_settings
 from .settings import PublishSettings
 

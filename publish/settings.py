@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from .data_settings import DataSettings
-from .gguf import Quantisation
+from .engines.gguf import Quantisation
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ...evaluate.standings.page import SIZES, UNKNOWN, size_group, size_words
 from ...pages import style
+from ..card.metadata import TAGS
 from ..finding import Entry, Score
 from ..finding.words import overlap_words
-from ..metadata import TAGS
 from .gather import Gathered, Item
 from .markdown import anchor, card_html
 

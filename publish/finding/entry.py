@@ -52,7 +52,7 @@ class Overlap(BaseModel, frozen=True):
 
 
 class Block(BaseModel, frozen=True):
-    """The key `prefloop` of the card's metadata; the module `publish.metadata` tells its shape."""
+    """The key `prefloop` of the card's metadata; the module `publish.card.metadata` tells its shape."""
 
     task: Text
     verdict: Literal["better", "worse", "can't tell yet"]

@@ -14,7 +14,7 @@ from ...evaluate.gates.evidence import at
 from ...evaluate.report import Report, read_report
 from ...evaluate.standings.size import parameters
 from ...runs import read_json
-from ..metadata import results_block
+from ..card.metadata import results_block
 from ..release import MARK
 from ..source import locate_release
 from .entry import Block, Entry, Overlap, card_text, card_texts, check_block, plain, read_block

@@ -21,8 +21,8 @@ from prefloop.errors import Problems, UserError
 from prefloop.loop.chatting import open_talk
 from prefloop.loop.giving import export_run_model
 from prefloop.models import load_tokenizer, resolve_model
-from prefloop.publish.export import read_export
-from prefloop.publish.gguf import convert, find_converter
+from prefloop.publish.engines.export import read_export
+from prefloop.publish.engines.gguf import convert, find_converter
 from prefloop.recipe import check_recipe, recipe_run
 from prefloop.train import TrainSettings, merge_adapter, train_dpo
 from prefloop.train.export.deltas import distance, token_logps

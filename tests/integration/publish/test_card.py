@@ -8,9 +8,9 @@ import pytest
 from prefloop.evaluate.estimate import Estimate, WinRate
 from prefloop.evaluate.gates import GateResult, RuleResult
 from prefloop.publish import DataRelease, Evidence, PublishSettings, render_card
-from prefloop.publish.card import write_card
-from prefloop.publish.measured import bare, by_tag, comparisons, estimates, signed
-from prefloop.publish.metadata import metadata
+from prefloop.publish.card.measured import bare, by_tag, comparisons, estimates, signed
+from prefloop.publish.card.metadata import metadata
+from prefloop.publish.card.write import write_card
 
 
 def estimate(value: float, low: float, high: float) -> Estimate:

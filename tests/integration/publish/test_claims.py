@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from prefloop.publish import Evidence, PublishSettings, render_card, write_release
-from prefloop.publish.claims import check_claims
-from prefloop.publish.findings import findings
+from prefloop.publish.card.findings import findings
+from prefloop.publish.checks.claims import check_claims
 
 
 def told(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from prefloop.publish import Evidence, PublishSettings, write_release
-from prefloop.publish.lint import lint_release
+from prefloop.publish.checks.lint import lint_release
 
 Change = Callable[[Path], object]
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from prefloop.publish import Evidence, PublishSettings, write_release
-from prefloop.publish.serving import VLLM_RANKS, Snippet, serving_snippets
+from prefloop.publish.engines.serving import VLLM_RANKS, Snippet, serving_snippets
 from prefloop.train import TrainSettings
 
 LOGP = """

@@ -12,7 +12,7 @@ from prefloop.collect import read_items, read_sealed, read_votes, write_rows
 from prefloop.errors import Problems, UserError
 from prefloop.loop import adopt_votes
 from prefloop.loop.data_release import write_data_release
-from prefloop.publish.data_lint import lint_data
+from prefloop.publish.checks.data_lint import lint_data
 from prefloop.publish.data_settings import CONSENTS, DataSettings
 from prefloop.recipe import load_recipe, resolved
 from prefloop.runs import open_run, read_json
@@ -77,8 +77,9 @@ def test_an_earlier_release_is_replaced_and_a_foreign_folder_is_not(run, recipe,
 
 
 def test_without_a_word_on_consent_nothing_is_written(run, recipe, tmp_path):
+    silent = recipe.model_copy(update={"publish": recipe.publish.model_copy(update={"data": None})})
     with pytest.raises(UserError, match="consent"):
-        write_data_release(run, recipe, tmp_path / "data")
+        write_data_release(run, silent, tmp_path / "data")
     with pytest.raises(ValidationError, match="in a sentence"):
         DataSettings(license="mit", consent="yes")
     for missing in ({"license": "mit"}, {"consent": "agreed"}):

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from prefloop.publish.evidence_numbers import INTERVAL, NUMBER, pool_of
+from prefloop.publish.checks.numbers import INTERVAL, NUMBER, pool_of
 
 shares = st.floats(min_value=0.001, max_value=0.999)
 

@@ -2,7 +2,7 @@
 
 import pytest
 from prefloop.collect import Message
-from prefloop.publish.modelfile import modelfile, stop_texts, take_apart
+from prefloop.publish.engines.modelfile import modelfile, stop_texts, take_apart
 
 PROMPTS = [(Message("user", "Is it open?"),), (Message("system", "Be short."), Message("user", "When?"))]
 ENDED = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>"

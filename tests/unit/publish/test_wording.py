@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from prefloop.evaluate.estimate import Estimate
-from prefloop.publish.evidence_numbers import pool_of
-from prefloop.publish.wording import unproven
+from prefloop.publish.checks.numbers import pool_of
+from prefloop.publish.checks.wording import unproven
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 

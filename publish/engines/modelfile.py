@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..collect import Message
+from ...collect import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -6,20 +6,20 @@ All of it is made from the report alone, so that whoever checks a card can make 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..evaluate.attacks.words import words as attack_words
-from ..evaluate.contamination.words import say as contamination_words
-from ..evaluate.estimate import Estimate, WinRate
-from ..evaluate.formats.words import sentences as format_words
-from ..evaluate.humans.words import words as human_words
-from ..evaluate.judge_audit.words import words as audit_words
-from ..evaluate.judges.measure import Rubric, RubricLine
-from ..evaluate.mt_bench.words import change_words
-from ..evaluate.mt_bench.words import words as mt_bench_words
-from ..evaluate.report import Report
-from ..evaluate.style.words import say as style_words
-from ..evaluate.tasks.words import caveats as task_caveats
-from ..evaluate.tasks.words import row_cells
-from ..evaluate.words import percent
+from ...evaluate.attacks.words import words as attack_words
+from ...evaluate.contamination.words import say as contamination_words
+from ...evaluate.estimate import Estimate, WinRate
+from ...evaluate.formats.words import sentences as format_words
+from ...evaluate.humans.words import words as human_words
+from ...evaluate.judge_audit.words import words as audit_words
+from ...evaluate.judges.measure import Rubric, RubricLine
+from ...evaluate.mt_bench.words import change_words
+from ...evaluate.mt_bench.words import words as mt_bench_words
+from ...evaluate.report import Report
+from ...evaluate.style.words import say as style_words
+from ...evaluate.tasks.words import caveats as task_caveats
+from ...evaluate.tasks.words import row_cells
+from ...evaluate.words import percent
 from .measured import bare, signed
 
 CHECK = "check"

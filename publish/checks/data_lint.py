@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..runs import read_json, read_lines
+from ...runs import read_json, read_lines
 
 
 def lint_data(folder: Path) -> list[str]:

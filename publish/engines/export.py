@@ -17,13 +17,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..collect import PreferencePair
-from ..errors import UserError
-from ..models import ModelFolder, load_tokenizer
-from ..runs import Progress, read_json, silent, write_json, write_text
-from ..train import Adapter
-from ..train.export.deltas import Delta
-from ..train.export.merge import (
+from ...collect import PreferencePair
+from ...errors import UserError
+from ...models import ModelFolder, load_tokenizer
+from ...runs import Progress, read_json, silent, write_json, write_text
+from ...train import Adapter
+from ...train.export.deltas import Delta
+from ...train.export.merge import (
     Merge,
     building,
     merge_record,
@@ -33,7 +33,7 @@ from ..train.export.merge import (
     require_space,
     weights_size,
 )
-from ..train.export.reloading import reload
+from ...train.export.reloading import reload
 from .gguf import (
     BYTES_A_WEIGHT,
     LARGEST_ERROR,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..evaluate.estimate import Comparison, Estimate
-from ..evaluate.report import Report
+from ...evaluate.estimate import Comparison, Estimate
+from ...evaluate.report import Report
 
 PREFERS = "prefers what the annotators chose"
 CRITERIA = {

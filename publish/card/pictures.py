@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluate.estimate import Estimate
-from ..evaluate.plots import SERIES
-from ..evaluate.report import Report
+from ...evaluate.estimate import Estimate
+from ...evaluate.plots import SERIES
+from ...evaluate.report import Report
 from .measured import comparisons
 
 INK = "#1f2430"

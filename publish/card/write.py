@@ -8,26 +8,26 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..collect import Item
-from ..collect.pair import TIE
-from ..evaluate import Report
-from ..evaluate.gates import GateResult
-from ..evaluate.gates import headline as gate_headline
-from ..runs import write_text
-from ..train import Adapter
-from ..train.settings import ADAPTER_ONLY
-from ..train.votes.reading import vote_facts
+from ... import __version__
+from ...collect import Item
+from ...collect.pair import TIE
+from ...evaluate import Report
+from ...evaluate.gates import GateResult
+from ...evaluate.gates import headline as gate_headline
+from ...runs import write_text
+from ...train import Adapter
+from ...train.settings import ADAPTER_ONLY
+from ...train.votes.reading import vote_facts
+from ..engines.serving import serving_snippets
+from ..evidence import Evidence
+from ..licences import BUILT_WITH, duties
+from ..redact import shorten_settings
+from ..settings import PublishSettings
 from .citations import citations
-from .evidence import Evidence
 from .findings import contaminated, findings, losses
-from .licences import BUILT_WITH, duties
 from .measured import bare, by_tag, comparisons, estimates, interval, methods, number, signed
 from .metadata import metadata
 from .pictures import RESULTS, pictures, write_pictures
-from .redact import shorten_settings
-from .serving import serving_snippets
-from .settings import PublishSettings
 
 SHOWN_METRICS = ("loss", "rewards/accuracies", "rewards/margins")
 SHOWN_EXAMPLES = 2
@@ -93,7 +93,7 @@ def _render(name: str, facts: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)
     shapes = (bare, cell, counts, fenced, interval, number, sentence, signed)
     environment.filters |= {shape.__name__: shape for shape in shapes}
-    template = environment.from_string((files("prefloop.publish") / name).read_text(encoding="utf-8"))
+    template = environment.from_string((files("prefloop.publish.card") / name).read_text(encoding="utf-8"))
     # Parts of the template that don't apply leave their blank lines behind.
     return re.sub(r"\n{3,}", "\n\n", template.render(facts)).strip() + "\n"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from .. import __version__
+from ... import __version__
 
 BASES: tuple[tuple[str, str], ...] = (
     (

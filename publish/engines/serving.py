@@ -9,9 +9,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from .evidence import Evidence
+from ..evidence import Evidence
+from ..settings import PublishSettings
 from .packing import gguf_name
-from .settings import PublishSettings
 from .snippet import asked_messages, load_merged, load_released
 
 Language = Literal["python", "bash"]

@@ -4,12 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
-from ..errors import UserError
-from ..runs import read_json, write_json
-from .evidence import Evidence
+from ...errors import UserError
+from ...runs import read_json, write_json
+from ..evidence import Evidence
+from ..settings import PublishSettings
 from .export import MARK as EXPORT
 from .export import export_model
-from .settings import PublishSettings
 
 RECORD = "gguf.json"
 """What the GGUF file was made of, and how far it is from base and adapter as trained."""

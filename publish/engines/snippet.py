@@ -2,9 +2,9 @@
 
 import json
 
-from ..collect import Message
-from .evidence import Evidence
-from .settings import PublishSettings
+from ...collect import Message
+from ..evidence import Evidence
+from ..settings import PublishSettings
 
 GENERATE = """\
 messages = {messages}

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..evaluate.report import Report
-from .evidence_numbers import Pool
+from ...evaluate.report import Report
+from .numbers import Pool
 
 NAMES = "GPT|ChatGPT|Claude|Gemini|Llama|Mistral|Mixtral|Qwen|DeepSeek|Phi|Grok|Gemma|OLMo|SmolLM|Falcon|Command"
 OTHERS = rf"(?:{NAMES})\b[\w.-]*(?<![.-])"

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
-from ..errors import UserError
-from ..home import home
+from ...errors import UserError
+from ...home import home
 
 log = logging.getLogger(__name__)
 

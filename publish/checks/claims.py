@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from ..evaluate import Report, read_report
-from ..evaluate.gates import GateResult, read_gate
-from ..runs import read_json
-from .card import cell, fenced, render_collection, render_results, setting_rows, time_lines
-from .evidence_numbers import INTERVAL, NUMBER, Pool, pool_of
-from .metadata import results, results_block
+from ...errors import UserError
+from ...evaluate import Report, read_report
+from ...evaluate.gates import GateResult, read_gate
+from ...runs import read_json
+from ..card.metadata import results, results_block
+from ..card.write import cell, fenced, render_collection, render_results, setting_rows, time_lines
+from ..engines.serving import TESTS, VLLM
+from .numbers import INTERVAL, NUMBER, Pool, pool_of
 from .problem import Problem
 from .prose import Line, card_lines, shown
-from .serving import TESTS, VLLM
 from .wording import unproven
 
 CARD = "README.md"

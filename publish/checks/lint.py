@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from ..errors import Problems, UserError
-from ..runs import read_json
-from ..train.adapter import is_whole
-from .licences import conflicts
+from ...errors import Problems, UserError
+from ...runs import read_json
+from ...train.adapter import is_whole
+from ..licences import conflicts
+from ..redact import own_places, refuse_leaks
 from .problem import Problem
 from .prose import body
-from .redact import own_places, refuse_leaks
 
 CARD, MARK = "README.md", "release.json"
 DOCUMENTS = (CARD, MARK, "report.json", "report.html", "data.json", "recipe.json", "prefloop.json")

@@ -37,14 +37,14 @@ Numbers have four decimals. The Hub keeps keys that it doesn't know as they are.
 from dataclasses import dataclass
 from typing import Any
 
-from .. import __version__
-from ..evaluate.contamination import Contamination
-from ..evaluate.estimate import Estimate
-from ..evaluate.parts import General
-from ..evaluate.report import Report
-from ..evaluate.standings.size import parameters
-from .evidence import Evidence
-from .settings import PublishSettings
+from ... import __version__
+from ...evaluate.contamination import Contamination
+from ...evaluate.estimate import Estimate
+from ...evaluate.parts import General
+from ...evaluate.report import Report
+from ...evaluate.standings.size import parameters
+from ..evidence import Evidence
+from ..settings import PublishSettings
 
 TAGS = ("prefloop", "dpo", "trl", "lora", "preference", "argilla")
 DIGITS = 4

@@ -1,0 +1,1 @@
+"""The model card: text, metadata and pictures, all from the evidence."""

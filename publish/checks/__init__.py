@@ -1,0 +1,1 @@
+"""What is wrong with a release, and what it claims without evidence."""
