@@ -55,6 +55,8 @@ def summary(found: TryOut) -> str:
     if level(ranking):
         return f"{on} all models have {measured(ranking, best)}. {_smallest(found, open_rows)}".strip()
     if not open_rows:
+        if ranking.comparisons == 1:
+            return f"{text} The other model is worse."
         return f"{text} Every other model is worse, after correction for {ranking.comparisons} comparisons."
     names = _listed([row.name for row in open_rows])
     told = [f"Whether it is better than {names} can't be told yet.", _more(open_rows), _smallest(found, open_rows)]
