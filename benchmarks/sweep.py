@@ -1,9 +1,11 @@
 """Seconds of a sweep of eight trainings against one of plain TRL, on the same pairs. Needs a quiet CPU.
 
 python benchmarks/sweep.py [pairs to train on] [base model]
+PREFLOOP_TEST_DATA=… python benchmarks/sweep.py [pairs to train on] [base model] pandalm
 
-Both train LoRA of rank 16 for one epoch in batches of 8 on the demonstration's pairs; the sweep also measures its eight
-adapters on the pairs held out. Its reference log-probabilities are not in the store yet: the prompts are new each time.
+Both train LoRA of rank 16 for one epoch in batches of 8 on the demonstration's pairs, or on those of PandaLM's test set
+that all annotators agree on; the sweep also measures its eight adapters on the pairs held out. Its reference
+log-probabilities are not in the store yet: the prompts are new each time.
 """
 
 import sys
@@ -23,13 +25,16 @@ from prefloop.train.surroundings import quiet_libraries
 from prefloop.train.sweep import SweepSettings
 from prefloop.train.watching.held_out import DRAW, hold_out
 
+from train import pandalm
+
 DEMO = Path(str(files("prefloop") / "recipes/demo"))
+MAX_LENGTH = 512
 SWEEP = SweepSettings(over={"train.beta": (0.05, 0.1, 0.2, 0.5)}, seeds=2, held_out=0.2)
 
 
-def main(count: int = 48, model: str = SMALL_MODEL) -> None:
+def main(count: int = 48, model: str = SMALL_MODEL, data: str = "demo") -> None:
     """Print the seconds of both and what one is of the other."""
-    base, pairs = resolve_model(model), fresh_pairs(round(count / (1 - SWEEP.held_out)))
+    base, pairs = resolve_model(model), fresh(DATA[data](round(count / (1 - SWEEP.held_out))))
     training, held = hold_out(pairs, SWEEP.held_out, DRAW)
     with tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
@@ -43,11 +48,15 @@ def main(count: int = 48, model: str = SMALL_MODEL) -> None:
     print(f"a sweep of eight, measured on {len(held)} more:   {eight:7.1f} s, {eight / alone:.2f} times as long")
 
 
-def fresh_pairs(count: int) -> list[PreferencePair]:
-    """Pairs of the demonstration whose prompts say when they were made, so that nothing is known of them."""
-    now = Message("system", f"You answer customers. It is {time.time():.0f}.")
+def demo(count: int) -> list[PreferencePair]:
+    """Return pairs of the demonstration's items, whatever people said of them."""
     items = read_items(DEMO / "items.jsonl")[:count]
-    pairs = [PreferencePair(one.prompt, one.response_a, one.response_b, 1.0, one.id, (one.id,)) for one in items]
+    return [PreferencePair(one.prompt, one.response_a, one.response_b, 1.0, one.id, (one.id,)) for one in items]
+
+
+def fresh(pairs: list[PreferencePair]) -> list[PreferencePair]:
+    """Have prompts say when they were made, so that nothing is known of them."""
+    now = Message("system", f"You answer customers. It is {time.time():.0f}.")
     return [replace(one, prompt=(now, *(turn for turn in one.prompt if turn.role != "system"))) for one in pairs]
 
 
@@ -65,7 +74,7 @@ def plain(pairs: list[PreferencePair], base: ModelFolder, folder: Path) -> None:
         per_device_train_batch_size=8,
         num_train_epochs=1,
         learning_rate=1e-4,
-        max_length=256,
+        max_length=MAX_LENGTH,
         use_cpu=not torch.cuda.is_available(),
         report_to=[],
         save_strategy="no",
@@ -81,13 +90,22 @@ def plain(pairs: list[PreferencePair], base: ModelFolder, folder: Path) -> None:
 
 def swept(pairs: list[PreferencePair], model: str, folder: Path) -> None:
     """The eight trainings, from the pairs to the page."""
-    overrides = ["loss_type=[sigmoid]", "loss_weights=null", "epochs=1", "learning_rate=1e-4", f"base_model={model}"]
+    overrides = [
+        f"max_length={MAX_LENGTH}",
+        "loss_type=[sigmoid]",
+        "loss_weights=null",
+        "epochs=1",
+        "learning_rate=1e-4",
+        f"base_model={model}",
+    ]
     recipe = load_recipe(DEMO / "recipe.yaml", [f"train.{one}" for one in overrides])
     run = recipe_run(recipe, folder)
     seal([], 0.3, 1, run.folder / "collect/sealed.json")
     write_rows(run.folder / "collect/pairs.jsonl", pairs)
     run_sweep(run, recipe, SWEEP)
 
+
+DATA = {"demo": demo, "pandalm": pandalm}
 
 if __name__ == "__main__":
     main(*(int(one) if one.isdigit() else one for one in sys.argv[1:]))
