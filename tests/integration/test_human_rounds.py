@@ -25,9 +25,10 @@ from prefloop.collect import (
 )
 from prefloop.collect.queues.display import shown
 from prefloop.errors import UserError
-from prefloop.evaluate import evaluate_adapter, open_subject, write_report_json
+from prefloop.evaluate import evaluate_adapter, open_subject, read_report, write_report_json
 from prefloop.evaluate.humans import Contest, evaluation_settings, measure_round, round_items
 from prefloop.evaluate.measured import read_answers
+from prefloop.loop import reporting
 from prefloop.loop.human_rounds import current_round, humans_folder, pull_round, push_round, read_round
 from prefloop.models import load_model, resolve_model
 from prefloop.recipe import load_recipe, resolved
@@ -242,4 +243,8 @@ def test_the_commands_push_and_pull(argilla, owner, evaluated, recipe, tmp_path,
     assert (found["losses"], found["annotators"]) == (0, 1)
     spoken = CliRunner().invoke(app, ["humans", "pull", *where])
     assert "People prefer the tuned model in" in spoken.stdout
+
+    monkeypatch.setattr(reporting, "write_report_page", lambda path, run, report: path)
+    reporting.write_report(evaluated, read_report(evaluated.folder / "report.json"))
+    assert read_report(evaluated.folder / "report.json").humans.annotators == 1
     assert "One person alone voted" in spoken.stdout
