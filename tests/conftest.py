@@ -1,4 +1,4 @@
-"""A local Hub for every test that asks for one."""
+"""A local Hub for every test that asks for one; the modules beside this file can be imported by every test."""
 
 import json
 import subprocess
@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 SERVER = Path(__file__).with_name("local_hub.py")
+# Under importlib mode nothing of tests/ can be imported. At the end of the path it hides no installed module.
+sys.path.append(str(Path(__file__).parent))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Everything an evaluation can measure, on one report: a tiny model, its adapter, and a judge behind real HTTP."""
 
 import json
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from openai_server import answering
 from prefloop.collect import Message
 from prefloop.evaluate import (
     EvaluateSettings,
@@ -28,31 +27,8 @@ PROMPTS = {
 
 @pytest.fixture(scope="module")
 def judge():
-    """A judge behind HTTP: its URL, and what it was asked."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            message = {"role": "assistant", "content": VERDICT}
-            usage = {"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 60}
-            reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "judge", "usage": usage}
-            body = json.dumps(reply | {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
-        server.shutdown()
-        thread.join()
+    with answering(lambda body: VERDICT) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
@@ -69,7 +45,6 @@ def adapter(tiny_model, tmp_path):
 
 @pytest.fixture
 def settings(judge, tmp_path):
-    url, _ = judge
     files = {name: tmp_path / f"{name}.jsonl" for name in ("general", "questions", "prompts")}
     rows = [{"question": f"Is {n} even?", "choices": ["yes", "no"], "answer": n % 2} for n in range(12)]
     asked = [{"question_id": 81 + n, "category": "writing", "turns": [f"Write {n}.", "Again."]} for n in range(6)]
@@ -79,7 +54,7 @@ def settings(judge, tmp_path):
     ]
     for path, lines in zip(files.values(), (rows, asked, forms), strict=True):
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    endpoint = {"base_url": url, "model": "judge", "input_price": 1.0, "output_price": 2.0, "budget": 10.0}
+    endpoint = {"base_url": judge.url, "model": "judge", "input_price": 1.0, "output_price": 2.0, "budget": 10.0}
     return EvaluateSettings.model_validate(
         {
             "max_new_tokens": 8,
@@ -109,7 +84,7 @@ def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
         subject = open_subject(tiny_model, adapter)
         return evaluate_adapter(subject, sealed, settings, folder=folder, training=[*sealed[:2], held])
 
-    report, (_, asked) = evaluated(), judge
+    report = evaluated()
     wins = report.win_rate
     assert (wins.wins, wins.losses, wins.unscored, wins.rate.value) == (0, 0, 0, 0.5)
     assert wins.inconsistent == sum(example.base != example.tuned for example in report.examples) > 0
@@ -127,9 +102,9 @@ def test_all_parts_are_on_one_report_and_nothing_is_measured_twice(
     path = write_report_json(tmp_path / "report.json", report)
     assert read_report(path) == report
 
-    count = len(asked)
+    count = len(judge.asked)
     again = evaluated()
-    assert len(asked) == count
+    assert len(judge.asked) == count
     assert (again.preference, again.win_rate, again.rubric) == (report.preference, report.win_rate, report.rubric)
     assert again.tasks.asked_now == 0
 

@@ -10,84 +10,50 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from openai_server import Answer, answering, question, refused, said
 from prefloop import asking
 from prefloop.asking import EndpointSettings, Message, Question, ask, estimate_cost, make_question, read_replies
 from prefloop.errors import UserError
 
-Answer = tuple[int, dict[str, str], bytes]
-"""Status, headers and body."""
 Script = Callable[[int, str], Answer | None]
 """From the request's number and the question to the answer; None drops the connection."""
 
 
-def said(text: str, *, finish: str = "stop", tokens: int | None = 5, **headers: str) -> Answer:
-    choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}
-    usage = None if tokens is None else {"prompt_tokens": 10, "completion_tokens": tokens, "total_tokens": 10 + tokens}
-    reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "judge-v7", "choices": [choice]}
-    return 200, headers, json.dumps(reply | {"usage": usage}).encode()
-
-
-def refused(status: int, message: str, **headers: str) -> Answer:
-    return status, headers, json.dumps({"error": {"message": message}}).encode()
-
-
 class Served:
-    def __init__(self) -> None:
+    def __init__(self, script: Script, seconds: float) -> None:
+        self.script, self.seconds, self.lock = script, seconds, threading.Lock()
         self.url = ""
         self.asked: list[str] = []
         self.at_once = 0
         self.most_at_once = 0
         self.times: list[float] = []
 
+    def reply(self, body: dict[str, Any]) -> Answer | None:
+        text = question(body)
+        with self.lock:
+            self.asked.append(text)
+            self.times.append(time.monotonic())
+            number = len(self.asked)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        time.sleep(self.seconds)
+        answer = self.script(number, text)
+        with self.lock:
+            self.at_once -= 1
+        return answer
+
 
 @contextmanager
 def serve(script: Script, seconds: float = 0.0) -> Iterator[Served]:
-    served, lock = Served(), threading.Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            text = body["messages"][-1]["content"]
-            with lock:
-                served.asked.append(text)
-                served.times.append(time.monotonic())
-                number = len(served.asked)
-                served.at_once += 1
-                served.most_at_once = max(served.most_at_once, served.at_once)
-            time.sleep(seconds)
-            answer = script(number, text)
-            with lock:
-                served.at_once -= 1
-            if answer is None:
-                self.close_connection = True
-                return
-            status, headers, sent = answer
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **headers}.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    served.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
+    """Number the requests, answer each after so long, and see how many are answered at once."""
+    served = Served(script, seconds)
+    with answering(served.reply) as endpoint:
+        served.url = endpoint.url
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def settings(url: str, **changes: object) -> EndpointSettings:

@@ -4,12 +4,10 @@ import hashlib
 import json
 import random
 import re
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
+from openai_server import answering, question
 from prefloop.cli import app
 from prefloop.collect import Item, Message, Origin, Vote, seal, write_rows
 from prefloop.evaluate.attacks import read_attacks
@@ -62,42 +60,14 @@ def gullible(question, answers):
     return honest(question, answers) if claims[0] == claims[1] else "AB"[claims.index(True)]
 
 
-@contextmanager
-def judge_server(rule):
-    """Serve a judge; yield its URL and the list of what it was asked."""
-    asked = []
+def judging(rule):
+    """Make a rule, of the two numbers and the two answers, what a judge does."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def reply(body):
+        one, two, a, b = SHOWN.search(question(body)).groups()
+        return f"I compared both. [[{rule((int(one), int(two)), (a, b))}]]"
 
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            text = body["messages"][-1]["content"]
-            asked.append(text)
-            one, two, a, b = SHOWN.search(text).groups()
-            said = f"I compared both. [[{rule((int(one), int(two)), (a, b))}]]"
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
-            usage = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
-            reply = {"id": "1", "object": "chat.completion", "created": 1, "model": body["model"], "usage": usage}
-            sent = json.dumps(reply | {"choices": [choice]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return answering(reply)
 
 
 @pytest.fixture(scope="module")
@@ -131,12 +101,12 @@ def invoke(*arguments):
 
 
 def audited(rule, files, folder, *more):
-    with judge_server(rule) as (url, asked):
+    with judging(rule) as judge:
         where = ["--items", files[0], "--votes", files[1], "--out", folder]
-        done = invoke(*where, "--judge-url", url, "--judge-model", rule.__name__, "--in-flight", 16, *more)
-        before = len(asked)
-        invoke(*where, "--judge-url", url, "--judge-model", rule.__name__, *more)
-        assert len(asked) == before, "nothing is asked twice"
+        done = invoke(*where, "--judge-url", judge.url, "--judge-model", rule.__name__, "--in-flight", 16, *more)
+        before = len(judge.asked)
+        invoke(*where, "--judge-url", judge.url, "--judge-model", rule.__name__, *more)
+        assert len(judge.asked) == before, "nothing is asked twice"
     return read_audit(folder / "audit.json"), done, before
 
 
@@ -196,12 +166,12 @@ def test_a_gullible_judge_passes_the_audit_and_falls_for_the_attacks(files, tmp_
 def test_of_a_run_the_sealed_items_are_left_alone(material, tmp_path):
     items, votes = material
     (tmp_path / "guidelines.md").write_text("Choose the right sum.")
-    with judge_server(honest) as (url, asked):
+    with judging(honest) as judge:
         tree = {
             "name": "j",
             "task": "Adds two numbers.",
             "collect": {"items": "items.jsonl", "guidelines": "guidelines.md", "queue": "q"},
-            "evaluate": {"judge": {"base_url": url, "model": "honest"}},
+            "evaluate": {"judge": {"base_url": judge.url, "model": "honest"}},
         }
         (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
         write_rows(tmp_path / "items.jsonl", items)
@@ -215,8 +185,8 @@ def test_of_a_run_the_sealed_items_are_left_alone(material, tmp_path):
     held = sum(sealed.holds(item) for item in items)
     assert held > 0
     assert f"{held} more are on sealed prompts" in done.output
-    assert len(asked) == 80
-    shown = {text.splitlines()[1].removeprefix("user: ") for text in asked}
+    assert len(judge.asked) == 80
+    shown = {text.splitlines()[1].removeprefix("user: ") for text in judge.questions}
     assert shown.isdisjoint({item.prompt[0].content for item in items if sealed.holds(item)})
     found = json.loads(done.stdout[done.stdout.index("{") :])
     assert (found["audit"]["items"], found["attacks"]) == (40, None)

@@ -3,14 +3,12 @@
 import json
 import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from openai_server import answering, question
 from peft import LoraConfig, get_peft_model
 from prefloop.asking import CostEstimate, EndpointSettings
 from prefloop.cli import app
@@ -103,53 +101,14 @@ def files(tmp_path: Path) -> dict[str, Path]:
     return found
 
 
-class Judge:
-    def __init__(self) -> None:
-        self.asked: list[dict[str, object]] = []
-        self.url = ""
-
-
-@contextmanager
-def judging(script: Callable[[str], str]) -> Iterator[Judge]:
-    judge = Judge()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            judge.asked.append(body)
-            message = {"role": "assistant", "content": script(body["messages"][-1]["content"])}
-            choice = {"index": 0, "finish_reason": "stop", "message": message}
-            usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-            reply = {"id": "1", "object": "chat.completion", "created": 1, "model": "judge-v7", "usage": usage}
-            sent = json.dumps(reply | {"choices": [choice]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(sent)))
-            self.end_headers()
-            self.wfile.write(sent)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    judge.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
-        yield judge
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def by_reference(question: str) -> str:
+def by_reference(body: dict[str, Any]) -> str:
     """Rate 7 beside a reference and 4 without, compare in favour of what is shown first; leave one unreadable."""
-    if "Assistant A" in question or "A: " in question:
+    text = question(body)
+    if "Assistant A" in text or "A: " in text:
         return "First is better. [[A]]"
-    if question.startswith("[Question]\nTell."):
+    if text.startswith("[Question]\nTell."):
         return "I can't say."
-    return "As [[1]] is quoted: Rating: [[7]]" if "ref " in question else "Rating: [[4]]"
+    return "As [[1]] is quoted: Rating: [[7]]" if "ref " in text else "Rating: [[4]]"
 
 
 def settings(files: dict[str, Path], url: str, **changes: object) -> MtBenchSettings:
@@ -162,7 +121,7 @@ def test_a_whole_round_counts_and_writes_everything(
     base: ModelFolder, adapter: Path, files: dict[str, Path], tmp_path: Path
 ) -> None:
     folder, estimates, seen = tmp_path / "run", list[CostEstimate](), list[tuple[int, int]]()
-    with judging(by_reference) as judge:
+    with answering(by_reference) as judge:
         found = run_mt_bench(
             open_subject(base, adapter),
             settings(files, judge.url, mode="both"),
@@ -197,8 +156,8 @@ def test_a_whole_round_counts_and_writes_everything(
         (f"answers of {model} that the judge gave no readable rating", ("question 82, turn 1",))
         for model in ("tiny-base", "tiny-base + my-adapter")
     ]
-    assert (found.input_tokens, found.output_tokens) == (3200, 320)
-    assert found.price == pytest.approx((3200 * 1 + 320 * 2) / 1e6)
+    assert (found.input_tokens, found.output_tokens) == (320, 160)
+    assert found.price == pytest.approx((320 * 1 + 160 * 2) / 1e6)
     assert again.scores == found.scores
     assert again.pairs == found.pairs
 
@@ -206,7 +165,7 @@ def test_a_whole_round_counts_and_writes_everything(
 def test_fastchats_tools_find_their_files(
     base: ModelFolder, adapter: Path, files: dict[str, Path], tmp_path: Path
 ) -> None:
-    with judging(by_reference) as judge:
+    with answering(by_reference) as judge:
         run_mt_bench(open_subject(base, adapter), settings(files, judge.url, mode="both"), folder=tmp_path / "run")
     singles = read_single_judgments(tmp_path / "run/model_judgment/judge_single.jsonl")
     pairs = read_pair_judgments(tmp_path / "run/model_judgment/judge_pair.jsonl")
@@ -225,10 +184,10 @@ def test_fastchats_tools_find_their_files(
 def test_the_second_turn_shows_the_models_own_first_answer(
     base: ModelFolder, files: dict[str, Path], tmp_path: Path
 ) -> None:
-    with judging(by_reference) as judge:
+    with answering(by_reference) as judge:
         found = run_mt_bench(open_subject(base), settings(files, judge.url, limit=1), folder=tmp_path / "run")
     first, second = read_answers(tmp_path / "run/model_answer/tiny-base.jsonl")[81].turns
-    asked = sorted((str(body["messages"][-1]["content"]) for body in judge.asked), key=len)  # type: ignore[index]
+    asked = sorted(judge.questions, key=len)
     assert f"Write.\n{first}\nAgain.\n" in next(text for text in asked if text.startswith("Write."))
     assert (found.tuned, found.questions, found.pairs, found.differences) == (None, 1, (), ())
     assert overall(found.scores, "tiny-base").score.low is None
@@ -239,7 +198,7 @@ def test_turns_without_room_are_counted(base: ModelFolder, files: dict[str, Path
     rows = [*QUESTIONS, {"question_id": 83, "category": "writing", "turns": ["short", "x" * 5000]}]
     rows.append({"question_id": 84, "category": "writing", "turns": ["y" * 5000, "short"]})
     files["questions"].write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with judging(by_reference) as judge:
+    with answering(by_reference) as judge:
         found = run_mt_bench(open_subject(base), settings(files, judge.url), folder=tmp_path / "run")
     lost = ("question 83, turn 2", "question 84, turn 1", "question 84, turn 2")
     assert ("turns without room for an answer of tiny-base", lost) in [(one.reason, one.ids) for one in found.left_out]
@@ -283,7 +242,7 @@ def test_the_command_shows_and_writes_the_round(
 ) -> None:
     out = tmp_path / "out"
     more = ["--adapter", str(adapter), "--mode", "both", "--out", str(out)]
-    with judging(by_reference) as judge:
+    with answering(by_reference) as judge:
         estimated = CliRunner().invoke(app, command(base, files, judge.url, *more, "--estimate"))
         assert judge.asked == []
         shown = CliRunner().invoke(app, command(base, files, judge.url, *more))
@@ -316,7 +275,7 @@ def test_the_real_files_make_a_round(base: ModelFolder, tmp_path: Path) -> None:
         "prompts": data / "judge_prompts.jsonl",
         "references": data / "reference_answer" / "gpt-4.jsonl",
     }
-    with judging(lambda question: "Rating: [[5]]") as judge:
+    with answering(lambda body: "Rating: [[5]]") as judge:
         found = run_mt_bench(open_subject(base), settings(files, judge.url), folder=tmp_path / "run")
     row = overall(found.scores, "tiny-base")
     assert (found.questions, row.score.scored + row.missing, row.score.unscored) == (80, 160, 0)

@@ -5,16 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openai_server import Answer, answering, question, said
 from prefloop.asking import EndpointSettings, Message
 from prefloop.errors import Problems, UserError
 from prefloop.models import load_model, load_tokenizer
@@ -32,48 +29,6 @@ from prefloop.publish.try_out.words import caveats, headline, summary
 
 COMMAND = str(Path(sys.executable).with_name("prefloop"))
 SETTINGS = TryOutSettings(max_new_tokens=8, batch_size=4, resamples=200)
-Script = Callable[[str], str]
-
-
-class Server:
-    """An OpenAI-compatible endpoint that answers by a script, and remembers what it was asked."""
-
-    def __init__(self, script: Script) -> None:
-        self.asked: list[str] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                question = body["messages"][-1]["content"]
-                server.asked.append(question)
-                choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": script(question)}}
-                usage = {"prompt_tokens": 30, "completion_tokens": 4}
-                sent = json.dumps({"model": body["model"], "usage": usage, "choices": [choice]}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(sent)))
-                self.end_headers()
-                self.wfile.write(sent)
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-
-@contextmanager
-def serving(script: Script) -> Iterator[Server]:
-    running = Server(script)
-    thread = threading.Thread(target=running.server.serve_forever)
-    thread.start()
-    try:
-        yield running
-    finally:
-        running.server.shutdown()
-        running.server.server_close()
-        thread.join()
 
 
 @pytest.fixture
@@ -99,7 +54,7 @@ def run(examples: Path, models: list[str], folder: Path, **more: Any) -> TryOut:
 def test_a_release_its_base_and_an_endpoint_are_ranked(
     examples: Path, release: Path, base_folder: Path, tmp_path: Path
 ) -> None:
-    with serving(lambda question: "Yes.") as server:
+    with answering(lambda body: "Yes.") as server:
         found = run(examples, [str(release), str(base_folder), f"{server.url}#large"], tmp_path / "out")
     assert [(one.name, one.kind) for one in found.candidates] == [
         ("run", "release"), ("tiny", "model"), ("large", "endpoint"),
@@ -146,7 +101,7 @@ def test_training_prompts_among_the_examples_are_told(
 
 
 def test_nothing_is_answered_twice(examples: Path, release: Path, base_folder: Path, tmp_path: Path) -> None:
-    with serving(lambda question: "Yes.") as server:
+    with answering(lambda body: "Yes.") as server:
         models = [str(release), str(base_folder), f"{server.url}#large"]
         first = run(examples, models, tmp_path / "out")
         kept = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.jsonl")}
@@ -157,12 +112,12 @@ def test_nothing_is_answered_twice(examples: Path, release: Path, base_folder: P
 
 
 def test_a_killed_try_out_goes_on(examples: Path, release: Path, base_folder: Path, tmp_path: Path) -> None:
-    def slow(question: str) -> str:
+    def slow(body: dict[str, Any]) -> str:
         time.sleep(0.3)
         return "Yes."
 
     out, whole = tmp_path / "out", tmp_path / "whole"
-    with serving(slow) as server:
+    with answering(slow) as server:
         setting = tmp_path / "large.yaml"
         setting.write_text(f"base_url: {server.url}\nmodel: large\nin_flight: 1\n")
         more = ["--max-new-tokens", "8", "--batch-size", "4", "--out", str(out)]
@@ -186,16 +141,16 @@ def test_a_killed_try_out_goes_on(examples: Path, release: Path, base_folder: Pa
     assert resumed.rankings == unbroken.rankings
 
 
-def prefers_yes(question: str) -> str:
-    first, second = question.split("[Start of answer A]")[1].split("[Start of answer B]")
+def prefers_yes(body: dict[str, Any]) -> Answer:
+    first, second = question(body).split("[Start of answer A]")[1].split("[Start of answer B]")
     ahead = ("Yes" in first) - ("Yes" in second)
-    return "[[A]]" if ahead > 0 else "[[B]]" if ahead < 0 else "[[C]]"
+    return said("[[A]]" if ahead > 0 else "[[B]]" if ahead < 0 else "[[C]]", tokens=24)
 
 
 def test_a_judge_ranks_in_both_orders_within_its_budget(release: Path, base_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "bare.jsonl"
     path.write_text("".join(json.dumps({"prompt": f"question {n}"}) + "\n" for n in range(8)))
-    with serving(lambda question: "Yes.") as large, serving(prefers_yes) as judge:
+    with answering(lambda body: "Yes.") as large, answering(prefers_yes) as judge:
         settings = EndpointSettings(
             base_url=judge.url, model="judge", input_price=1, output_price=1, budget=0.002, in_flight=1
         )
@@ -222,7 +177,7 @@ def test_a_judge_ranks_in_both_orders_within_its_budget(release: Path, base_fold
 def test_a_judge_that_likes_the_first_answer_decides_nothing(base_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "bare.jsonl"
     path.write_text("".join(json.dumps({"prompt": f"question {n}"}) + "\n" for n in range(4)))
-    with serving(lambda question: "Yes.") as large, serving(lambda question: "[[A]]") as judge:
+    with answering(lambda body: "Yes.") as large, answering(lambda body: "[[A]]") as judge:
         by = JudgeSettings(EndpointSettings(base_url=judge.url, model="large"))
         found = run(path, [f"{large.url}#large", str(base_folder)], tmp_path / "out", by=by)
     assert headline(found) == "All level"
@@ -234,7 +189,7 @@ def test_a_judge_that_likes_the_first_answer_decides_nothing(base_folder: Path, 
 def test_with_nothing_to_score_it_says_so_and_shows_the_answers(base_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "bare.jsonl"
     path.write_text('{"prompt": "<b>question</b> 1"}\n{"prompt": "question 2"}\n')
-    with serving(lambda question: "<script>alert(1)</script>") as large:
+    with answering(lambda body: "<script>alert(1)</script>") as large:
         found = run(path, [f"{large.url}#large", str(base_folder)], tmp_path / "out")
     assert found.rankings == ()
     assert "Nothing was scored" in summary(found)
@@ -301,7 +256,7 @@ def test_a_likelihood_preference_is_the_reports_own(examples: Path, base_folder:
 
 
 def test_the_command_tells_and_writes(examples: Path, release: Path, base_folder: Path, tmp_path: Path) -> None:
-    with serving(lambda question: "Yes.") as server:
+    with answering(lambda body: "Yes.") as server:
         command = [
             COMMAND, "try-out", str(examples), str(release), str(base_folder), f"{server.url}#large",
             "--max-new-tokens", "8", "--out", str(tmp_path / "out"),
