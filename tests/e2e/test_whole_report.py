@@ -16,6 +16,7 @@ from prefloop.evaluate import (
 from prefloop.evaluate.gates import GateSettings, judge_gate
 from prefloop.evaluate.page import write_page
 from prefloop.runs import read_json
+from tiny_model import make_tiny_adapter
 
 VERDICT = "Both try. [[yes]] [[7]] [[A]]"
 """What the judge says to everything: the first answer wins, so that the two orders never agree."""
@@ -33,14 +34,7 @@ def judge():
 
 @pytest.fixture
 def adapter(tiny_model, tmp_path):
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from prefloop.models import load_model
-
-    torch.manual_seed(0)
-    config = LoraConfig(r=4, target_modules=["q_proj", "down_proj"], init_lora_weights=False)
-    get_peft_model(load_model(tiny_model.path), config).save_pretrained(tmp_path / "adapter")
-    return tmp_path / "adapter"
+    return make_tiny_adapter(tiny_model.path, tmp_path / "adapter")
 
 
 @pytest.fixture

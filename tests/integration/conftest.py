@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from prefloop.collect.embedded import Server, start_server, stop_server
+from prefloop.models import ModelFolder, resolve_model
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,15 @@ def argilla(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     on_postgresql = os.environ.get("PREFLOOP_TEST_POSTGRESQL")
     yield start_server(folder, database=request.getfixturevalue("postgres").database() if on_postgresql else None)
     stop_server(folder)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    """Return a random model that writes a letter a token."""
+    from tiny_model import make_tiny_model
+
+    folder = make_tiny_model(tmp_path_factory.mktemp("tiny") / "tiny-base", context=4096)
+    return resolve_model(str(folder))
 
 
 class Api:

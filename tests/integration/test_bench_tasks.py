@@ -18,63 +18,20 @@ from prefloop.evaluate.tasks import TasksSettings, run_tasks
 from prefloop.evaluate.tasks.definitions import define
 from prefloop.evaluate.tasks.run import model_args
 from prefloop.models import resolve_model
+from tiny_model import make_tiny_adapter, make_tiny_model
 
 pytest.importorskip("lm_eval")
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of what peft imports
 
-TEMPLATE = (
-    "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder with random weights and a byte-level tokenizer."""
-    return make_model(tmp_path_factory.mktemp("model") / "tiny", context=4096)
-
-
-def make_model(folder: Path, *, context: int, template: str | None = TEMPLATE) -> Path:
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    special = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: index for index, token in enumerate([*special, *alphabet])}
-    inner = Tokenizer(models.BPE(vocabulary, []))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
-    tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
-    tokenizer.chat_template = template
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=context, eos_token_id=0, pad_token_id=0, bos_token_id=None,
-        initializer_range=0.2,
-    )  # fmt: skip
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    return folder
+    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", "bytes", context=4096)
 
 
 @pytest.fixture(scope="module")
 def adapter(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA adapter whose matrices are far from zero."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    folder = tmp_path_factory.mktemp("adapter")
-    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
-    torch.manual_seed(1)
-    wanted = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    tuned = get_peft_model(model, wanted)
-    for name, matrix in tuned.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(matrix)
-    tuned.save_pretrained(folder)
-    return folder
+    return make_tiny_adapter(tiny, tmp_path_factory.mktemp("adapter"))
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +214,7 @@ def test_scores_are_lm_evals_own(tiny: Path, whole: Path, mirror: Path, tmp_path
 
 
 def test_what_would_stop_a_run_is_told_before_a_model_is_loaded(mirror: Path, punkt: Path, tmp_path: Path) -> None:
-    small = make_model(tmp_path / "small", context=512, template=None)
+    small = make_tiny_model(tmp_path / "small", "bytes", template=None)
     settings = TasksSettings(run=("ifeval", "gsm8k", "leaderboard_bbh_navigate"), data_dir=mirror)
     with pytest.raises(Problems, match="leaderboard_ifeval lets the model write 1280 tokens, but its context is 512"):
         run_tasks(settings, unloaded(models(small)), tmp_path / "out")

@@ -3,9 +3,7 @@
 import json
 
 import pytest
-import torch
 import yaml
-from peft import LoraConfig, get_peft_model
 from prefloop.cli import app
 from prefloop.collect import (
     Argilla,
@@ -30,47 +28,12 @@ from prefloop.evaluate.humans import Contest, evaluation_settings, measure_round
 from prefloop.evaluate.measured import read_answers
 from prefloop.loop import reporting
 from prefloop.loop.human_rounds import current_round, humans_folder, pull_round, push_round, read_round
-from prefloop.models import load_model, resolve_model
 from prefloop.recipe import load_recipe, resolved
 from prefloop.runs import Cost, open_run
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tiny_model import make_tiny_adapter
 from typer.testing import CliRunner
 
 COUNT = 12
-TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A random two-layer Llama that writes a letter a token."""
-    folder = tmp_path_factory.mktemp("tiny")
-    letters, special = [chr(code) for code in range(32, 127)], ["<|end|>", "<|user|>", "<|assistant|>"]
-    vocabulary = {token: number for number, token in enumerate([*special, *letters])}
-    inner = Tokenizer(models.BPE(vocabulary, []))
-    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
-    tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=128, eos_token_id=0, pad_token_id=0, bos_token_id=None,
-        tie_word_embeddings=True, initializer_range=0.3,
-    )  # fmt: skip
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    return resolve_model(str(folder))
-
-
-def make_adapter(base, folder, seed):
-    torch.manual_seed(seed)
-    config = LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False)
-    get_peft_model(load_model(base.path), config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -97,7 +60,7 @@ def evaluated(tmp_path, recipe, base):
     seal(items, 0.99, 0, run.folder / "collect" / "sealed.json")
     pairs = [PreferencePair(item.prompt, "a", "b", 1.0, item.id, ("v",), tags=("form",), sealed=True) for item in items]
     write_rows(run.folder / "collect" / "sealed_pairs.jsonl", pairs)
-    evaluate(run, recipe, base, make_adapter(base, tmp_path / "adapter", 1))
+    evaluate(run, recipe, base, make_tiny_adapter(base.path, tmp_path / "adapter"))
     return run
 
 
@@ -191,7 +154,7 @@ def test_two_people_vote_blind_and_a_win_rate_comes_back(owner, evaluated, recip
 
 def test_a_model_trained_anew_is_another_round(owner, evaluated, recipe, base, tmp_path):
     first = push_round(evaluated, recipe, owner)
-    report = evaluate(evaluated, recipe, base, make_adapter(base, tmp_path / "another", 2))
+    report = evaluate(evaluated, recipe, base, make_tiny_adapter(base.path, tmp_path / "another", seed=2))
     second = push_round(evaluated, recipe, owner)
     assert first.queue != second.queue
     assert second.pushed.added == COUNT - len(second.equal)

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from openai_server import answering, question
-from peft import LoraConfig, get_peft_model
 from prefloop.asking import CostEstimate, EndpointSettings
 from prefloop.cli import app
 from prefloop.errors import UserError
@@ -20,15 +18,10 @@ from prefloop.evaluate.mt_bench.running import run_mt_bench
 from prefloop.evaluate.mt_bench.settings import MtBenchSettings
 from prefloop.evaluate.mt_bench.words import words
 from prefloop.evaluate.subject import open_subject
-from prefloop.models import ModelFolder, load_model, resolve_model
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from prefloop.models import ModelFolder
+from tiny_model import make_tiny_adapter
 from typer.testing import CliRunner
 
-TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
 QUESTIONS = [
     {"question_id": 81, "category": "writing", "turns": ["Write.", "Again."]},
     {"question_id": 82, "category": "writing", "turns": ["Tell.", "More."]},
@@ -42,34 +35,8 @@ PAIR_2 = "{question_1}{question_2}A: {answer_a_1}{answer_a_2} B: {answer_b_1}{an
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
-    """A random two-layer Llama that writes a letter a token."""
-    folder = tmp_path_factory.mktemp("tiny") / "tiny-base"
-    letters, special = [chr(code) for code in range(32, 127)], ["<|end|>", "<|user|>", "<|assistant|>"]
-    vocabulary = {token: number for number, token in enumerate([*special, *letters])}
-    inner = Tokenizer(models.BPE(vocabulary, []))
-    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
-    tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=4096, eos_token_id=0, pad_token_id=0, bos_token_id=None,
-        tie_word_embeddings=True, initializer_range=0.3,
-    )  # fmt: skip
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    return resolve_model(str(folder))
-
-
-@pytest.fixture(scope="module")
 def adapter(base: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("adapter") / "my-adapter"
-    torch.manual_seed(1)
-    config = LoraConfig(r=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False)
-    get_peft_model(load_model(base.path), config).save_pretrained(folder)
-    return folder
+    return make_tiny_adapter(base.path, tmp_path_factory.mktemp("adapter") / "my-adapter")
 
 
 @pytest.fixture

@@ -31,55 +31,21 @@ from prefloop.train import Adapter, TrainSettings
 from prefloop.train.adapter import adapter_sha256, write_record
 from prefloop.train.rows import data_sha256
 
-TEMPLATE = (
-    "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
-
 
 @pytest.fixture(scope="session")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder with random weights and a byte-level tokenizer."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from tiny_model import make_tiny_model
 
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    special = ["<|end|>", "<|user|>", "<|assistant|>", "<|system|>"]
-    vocabulary = {token: index for index, token in enumerate([*special, *alphabet])}
-    inner = Tokenizer(models.BPE(vocabulary, []))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
-    tokenizer.add_special_tokens({"additional_special_tokens": special[1:]})
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=512, eos_token_id=0, pad_token_id=0, bos_token_id=None,
-    )  # fmt: skip
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    return folder
+    return make_tiny_model(tmp_path_factory.mktemp("model") / "tiny", "bytes", initializer_range=0.02)
 
 
 @pytest.fixture(scope="session")
 def adapter_folder(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA adapter on it whose matrices are far from zero, as train/ leaves one but for its record."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """An adapter on it, as train/ leaves one but for its record."""
+    from tiny_model import make_tiny_adapter
+    from transformers import AutoTokenizer
 
-    folder = tmp_path_factory.mktemp("run") / "train" / "adapter"
-    model = AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.bfloat16)
-    tuned = get_peft_model(
-        model, LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    )
-    torch.manual_seed(1)
-    for name, weight in tuned.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=0.3)
-    tuned.save_pretrained(folder)
+    folder = make_tiny_adapter(base_folder, tmp_path_factory.mktemp("run") / "train" / "adapter", spread=0.3)
     (folder / "README.md").unlink(missing_ok=True)
     AutoTokenizer.from_pretrained(base_folder).save_pretrained(folder)
     return folder

@@ -3,32 +3,17 @@
 from pathlib import Path
 
 import pytest
-import torch
 from prefloop.asking import Message, Question, answer_locally, make_question, read_replies
 from prefloop.asking.question import NO_ROOM
 from prefloop.models import ModelFolder, resolve_model
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from tiny_model import make_tiny_model
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
-    """A random two-layer Llama that writes a letter a token."""
-    folder = tmp_path_factory.mktemp("tiny") / "tiny"
-    letters = [chr(code) for code in range(32, 127)]
-    vocabulary = {token: number for number, token in enumerate(["<|end|>", *letters])}
-    inner = Tokenizer(models.BPE(vocabulary, []))
-    inner.pre_tokenizer, inner.decoder = pre_tokenizers.Split("", "isolated"), decoders.Fuse()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>", pad_token="<|end|>")
-    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}<|end|>{% endfor %}"
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=64, eos_token_id=0, pad_token_id=0, bos_token_id=None,
-        tie_word_embeddings=True, initializer_range=0.3,
-    )  # fmt: skip
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    """A random model that writes a letter a token, and shows no roles."""
+    template = "{% for message in messages %}{{ message['content'] }}<|end|>{% endfor %}"
+    folder = make_tiny_model(tmp_path_factory.mktemp("tiny") / "tiny", context=64, template=template)
     return resolve_model(str(folder))
 
 
