@@ -13,6 +13,7 @@ runs/demo/
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -101,6 +102,16 @@ def read_json(path: Path) -> Any:
 def write_lines(path: Path, rows: Iterable[object], *, mode: int = 0o644) -> Path:
     """Write one JSON object a line, whole or not at all."""
     return write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), mode=mode)
+
+
+def put_in_place(finished: Path, folder: Path) -> None:
+    """Put a finished folder in another's place; a kill in between leaves the old or the new one beside it, whole."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(finished, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def append_line(path: Path, row: object) -> None:

@@ -1,6 +1,5 @@
 """The run's votes and pairs as a data set that may be published."""
 
-import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from ..collect.export import Exported
 from ..collect.sealing.personal import NEEDED
 from ..errors import Problems, UserError
 from ..recipe import Recipe
-from ..runs import Run
+from ..runs import Run, put_in_place
 from .exporting import export_run
 
 
@@ -56,7 +55,7 @@ def write_data_release(run: Run, recipe: Recipe, folder: Path) -> Exported:
             raise Problems("the data set would not be read by others, so it was not written", problems)
         same = _same(partial, folder)
         if not same:
-            _swap(partial, folder)
+            put_in_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Exported(folder, written.version, written.rows, written.left_out, same)
@@ -81,13 +80,3 @@ def _same(new: Path, old: Path) -> bool:
 
 def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
-
-
-def _swap(new: Path, folder: Path) -> None:
-    """Put the new folder in place; a kill in between leaves the old one beside it, whole."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(new, folder)
-    shutil.rmtree(old, ignore_errors=True)

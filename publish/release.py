@@ -1,7 +1,6 @@
 """A release: the folder that would be pushed to the Hub, whole or not at all."""
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from .. import __version__
 from ..errors import UserError
 from ..evaluate import write_report_json
 from ..evaluate.gates import write_gate
-from ..runs import read_json, write_json, write_text
+from ..runs import put_in_place, read_json, write_json, write_text
 from ..train import merge_adapter
 from ..train.adapter import RECORD, adapter_sha256, weight_files
 from ..train.export.merge import RECORD as MERGE_RECORD
@@ -98,7 +97,7 @@ def write_release(folder: Path, evidence: Evidence, settings: PublishSettings, *
         write_text(path, shorten(path.read_text(encoding="utf-8"), places))
     refuse_leaks(partial, places)
     release = _finish(partial, evidence, settings)
-    _swap(partial, folder)
+    put_in_place(partial, folder)
     return _release(folder, release)
 
 
@@ -245,13 +244,3 @@ def _hashes(folder: Path) -> dict[str, str]:
         with path.open("rb") as file:
             found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    """Put the finished folder in place; a kill in between leaves either the old or the new one beside it, whole."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(partial, folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -6,13 +6,12 @@ catalogue.json      the same as data; it marks the folder as a catalogue
 README.md           what makes the folder a static Space; .nojekyll keeps GitHub Pages from rewriting it
 """
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
-from ...runs import write_json, write_text
+from ...runs import put_in_place, write_json, write_text
 from ..finding.entry import plain
 from .gather import Gathered, Item
 from .page import page_names, render_index, render_model
@@ -43,7 +42,7 @@ def write_catalogue(folder: Path, gathered: Gathered, title: str) -> Path:
     write_text(partial / ".nojekyll", "")
     rows = [_row(name, item) for name, item in zip(names, gathered.items, strict=True)]
     write_json(partial / MARK, {"format": FORMAT, "title": title, "models": rows})
-    _swap(partial, folder)
+    put_in_place(partial, folder)
     return folder / "index.html"
 
 
@@ -66,13 +65,3 @@ def _space(title: str) -> str:
 
     head = SpaceCardData(title=title, sdk="static", app_file="index.html", pinned=False, tags=["prefloop"])
     return f"---\n{head.to_yaml()}\n---\n\nA catalogue of models, written by `prefloop catalogue build`.\n"
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    """Put the finished folder in place; a kill in between leaves either the old or the new one beside it, whole."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(partial, folder)
-    shutil.rmtree(old, ignore_errors=True)
