@@ -126,11 +126,13 @@ def _closing_words(run: Run, recipe: Recipe, seconds: float) -> None:
     table(f"{recipe.name}: {seconds:.0f} s this time", ("phase", "time", "peak memory", ""), rows)
     result(f"\nOpen the report:  {(run.folder / 'report.html').resolve()}")
     prefloop = "prefloop" if shutil.which("prefloop") else os.path.relpath(sys.argv[0])
+    messages = os.path.relpath(str(files("prefloop.recipes") / "demo" / "try-out.jsonl"))
     say(
         "\nNext, try:\n"
         f"  {prefloop} server start --folder {run.folder / 'argilla'}   # the queue and the votes, in Argilla's page\n"
         f"  {prefloop} demo --label   # label it yourself and see what that gives\n"
         f"  less {run.folder / 'release' / 'README.md'}   # the model card: every number comes from the report\n"
         f"  {prefloop} trace {run.folder}   # from the model back to each vote\n"
+        f"  {prefloop} try-out {messages} {run.folder} {recipe.train.base_model}   # on twenty new messages\n"
         f"  {prefloop} publish {run.folder} --repo you/first-replies   # to the Hugging Face Hub, private"
     )
