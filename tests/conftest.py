@@ -74,8 +74,10 @@ class LocalHub:
 
 
 @pytest.fixture
-def start_local_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def start_local_hub(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that starts a local Hub with options of the program; all are stopped in the end."""
+    # The client read when it was imported whether it may reach a Hub; the whole suite may run with HF_HUB_OFFLINE=1.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     started: list[subprocess.Popen[str]] = []
 
     def start(options: Sequence[str] = ()) -> LocalHub:
@@ -109,7 +111,6 @@ def at_local_hub(local_hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setattr(f"{constants}.ENDPOINT", local_hub.url)
     template = f"{local_hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(f"{constants}.HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(f"{constants}.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(f"{constants}.HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", local_hub.environment["HF_HUB_CACHE"])
     yield local_hub
