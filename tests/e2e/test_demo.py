@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from prefloop.collect import read_pairs
 from prefloop.evaluate import read_report
 from prefloop.models import small_model_folder
 from prefloop.publish import read_release
@@ -150,14 +151,15 @@ def test_from_the_hub_it_is_the_same_model_and_leads_back_to_every_vote(finished
     traced = json.loads(said("trace", "acme/replies", "--json"))
     assert traced["marks"]["wrong"] == 0
     assert traced["marks"]["verified"] > 20
-    pair = read_lines(run / "collect" / "pairs.jsonl")[0]
-    one = said("trace", "acme/replies", "--pair", pair["id"])
-    assert all(vote in one for vote in pair["vote_ids"])
+    pair = read_pairs(run / "collect" / "pairs.jsonl")[0]
+    one = said("trace", "acme/replies", "--pair", pair.id)
+    assert all(vote in one for vote in pair.vote_ids)
     found = json.loads(said("search", "reply to a customer of a shop", "--author", "acme", "--json"))
     assert [hit["name"] for hit in found["hits"]] == ["acme/replies"]
 
-    answers = [{"role": "assistant", "content": pair[side]} for side in ("chosen", "rejected")]
-    asked, base = json.dumps([[*pair["prompt"], answer] for answer in answers]), small_model_folder()
+    prompt = [{"role": message.role, "content": message.content} for message in pair.prompt]
+    answers = [{"role": "assistant", "content": text} for text in (pair.chosen, pair.rejected)]
+    asked, base = json.dumps([[*prompt, answer] for answer in answers]), small_model_folder()
 
     def scores(adapter):
         command, env = [sys.executable, "-P", "-c", SCORE, base, adapter, asked], os.environ | local_hub.environment
