@@ -4,6 +4,8 @@ from typing import Any
 
 Array = Any
 
+NEWTON_STEPS, SETTLED = 25, 1e-9
+"""Before the general method is taken; and the change of every coefficient, in logits, that ends Newton's."""
 PRIOR_DEVIATION = 5.0
 """Of a coefficient, in logits, where there is no better knowledge: a wall far off, so that separable data has a fit."""
 
@@ -26,7 +28,25 @@ def fit_ridge(
         value, slope = _loss(x, matrix, labels, weights)
         return value + (x @ x) / (2 * deviation**2), slope + x / deviation**2
 
-    return _minimise(loss, np.zeros(matrix.shape[1]) if start is None else start, float(weights.sum()))
+    begin = np.zeros(matrix.shape[1]) if start is None else start
+    found = _newton(matrix, labels, weights, deviation, begin) if isinstance(matrix, np.ndarray) else None
+    return _minimise(loss, begin, float(weights.sum())) if found is None else found
+
+
+def _newton(matrix: Array, labels: Array, weights: Array, deviation: float, x: Array) -> Array | None:
+    """Fit by Newton's method, for resampling many times quicker than a general one; None where it doesn't settle."""
+    import numpy as np
+    from scipy.special import expit
+
+    prior = np.eye(len(x)) / deviation**2
+    for _ in range(NEWTON_STEPS):
+        shares = expit(matrix @ x)
+        slope = matrix.T @ (weights * (shares - labels)) + x / deviation**2
+        step = np.linalg.solve((matrix.T * (weights * shares * (1 - shares))) @ matrix + prior, slope)
+        x = x - step
+        if np.abs(step).max() < SETTLED:
+            return x
+    return None
 
 
 def fit_lasso(matrix: Array, labels: Array, weights: Array, *, strength: float) -> Array:
