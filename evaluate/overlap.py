@@ -7,10 +7,10 @@ from pathlib import Path
 from ..collect.pair import PreferencePair
 from .contamination import (
     Contamination,
-    find_contamination,
     items_of_file,
     items_of_pairs,
     items_of_questions,
+    kept_contamination,
     with_and_without,
 )
 from .contamination.find import MT_BENCH, SEALED
@@ -20,6 +20,8 @@ from .settings import EvaluateSettings
 from .statistics import Plan
 from .subject import Subject
 from .tasks import TaskItems, read_items
+
+FILE = "contamination.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def measure_overlap(
         against[settings.formats.data.name] = items_of_file(settings.formats.data, settings.formats.limit)
     tasks = list(read_items(settings.tasks, subject, folder / "tasks")) if settings.tasks else []
     against |= {row.name: list(row.texts) for row in tasks}
-    found = find_contamination(training, against)
+    found = kept_contamination(folder / FILE, training, against)
     held = {benchmark.name: benchmark.overlapping for benchmark in found.benchmarks}
     recomputed = [
         with_and_without(row.name, row.base, row.tuned, held[row.benchmark], plan, row.clusters)

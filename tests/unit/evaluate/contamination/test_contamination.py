@@ -14,6 +14,7 @@ from prefloop.evaluate.contamination import (
     items_of_file,
     items_of_pairs,
     items_of_questions,
+    kept_contamination,
     say,
     section,
     with_and_without,
@@ -142,3 +143,19 @@ def test_llmbars_mt_bench_questions_are_found():
     found = find_contamination(training, {"MT-Bench": items_of_file(Path(data) / "mt_bench/question.jsonl")})
     # The three that docs/sealing.md lists.
     assert len(found.benchmarks[0].overlapping) == 3
+
+
+def test_the_same_texts_are_looked_through_once(tmp_path, monkeypatch):
+    training, against = (
+        [pair(questions(1)[0].turns[0]), pair("Something else")],
+        {"MT-Bench": items_of_questions(questions(0, 1, 2))},
+    )
+    path = tmp_path / "contamination.json"
+    found = kept_contamination(path, training, against)
+    assert found == find_contamination(training, against)
+    assert found.overlapping == 1
+    monkeypatch.setattr("prefloop.evaluate.contamination.kept.find_contamination", lambda *texts: pytest.fail("again"))
+    assert kept_contamination(path, training, against) == found
+    monkeypatch.undo()
+    others = {"MT-Bench": items_of_questions(questions(0, 2))}
+    assert kept_contamination(path, training, others).overlapping == 0
