@@ -19,10 +19,14 @@ def svg(chart: Any) -> str:
     import vl_convert
 
     font = "system-ui, sans-serif"
-    styled = chart.configure(background="transparent", font=font, padding=PADDING).configure_view(stroke=None)
-    styled = styled.configure_axis(
-        labelColor=INK, titleColor=INK, domainColor=INK, tickColor=INK, gridColor=INK, gridOpacity=0.12,
-        domainOpacity=0.4, tickOpacity=0.4, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
-    ).configure_legend(labelColor=INK, labelFontSize=12)  # fmt: skip
+    axis = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": INK} | {
+        "gridOpacity": 0.12, "domainOpacity": 0.4, "tickOpacity": 0.4,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
+    }  # fmt: skip
+    legend = {"labelColor": INK, "labelFontSize": 12}
+    # All at once: each call that configures copies the chart with its data.
+    styled = chart.configure(
+        background="transparent", font=font, padding=PADDING, view={"stroke": None}, axis=axis, legend=legend
+    )
     # vl_convert draws nothing from a chart that is wrong; checking it by the schema first costs half the time.
     return str(vl_convert.vegalite_to_svg(styled.to_dict(validate=False))).replace(INK, "currentColor")
