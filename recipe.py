@@ -1,5 +1,6 @@
 """A recipe: one YAML file, one run. It is no more than the sum of the stages' own settings."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -115,9 +116,9 @@ def _sentence(problem: Any) -> str:
         return f"{where}  is not a setting{_did_you_mean(problem['loc'])}"
     if problem["type"] == "missing":
         return f"{where}  is missing"
-    message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    message = re.sub(r"^\w+ should ", "must ", str(problem["msg"]).removeprefix("Value error, "))
     given = "" if isinstance(problem["input"], dict) else f", got {problem['input']!r}"
-    return f"{where or 'the recipe'}  {'' if problem['type'] == 'value_error' else 'must be '}{message}{given}"
+    return f"{where or 'the recipe'}  {message}{given}"
 
 
 def _did_you_mean(location: Sequence[int | str]) -> str:

@@ -70,6 +70,11 @@ def test_an_override_is_checked_like_the_file(recipe, overrides, said):
         load_recipe(recipe(GOOD), overrides)
 
 
+def test_a_name_of_another_form_is_told_the_form(recipe):
+    with pytest.raises(Problems, match=r"publish\.repo  must match pattern '.*', got 'replies'"):
+        load_recipe(recipe(GOOD), ["publish.repo=replies"])
+
+
 @pytest.mark.parametrize(
     ("text", "said"), [("- a", "must be a mapping"), ("a: [", "is not YAML"), ("", "must be a mapping")]
 )
