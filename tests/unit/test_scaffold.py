@@ -45,7 +45,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path):
     with pytest.raises(Problems, match=r"guidelines\.md"):
         scaffold(tmp_path, Answers(TASK))
     assert [path.name for path in tmp_path.iterdir()] == ["guidelines.md"]
-    with pytest.raises(Problems, match="task  must be"):
+    with pytest.raises(Problems, match="task  must have at least 10 characters"):
         scaffold(tmp_path / "new", Answers("short"))
     assert not (tmp_path / "new").exists()
 
