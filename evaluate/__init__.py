@@ -15,7 +15,7 @@ from .judge import JudgeSettings
 from .page import write_page
 from .report import Report, read_report, write_report_json
 from .settings import EvaluateSettings
-from .subject import Subject, open_subject
+from .subject import Subject, open_subject, open_trained
 
 __all__ = [
     "CheckSettings",
@@ -28,6 +28,7 @@ __all__ = [
     "check_benchmarks",
     "evaluate_adapter",
     "open_subject",
+    "open_trained",
     "read_report",
     "write_page",
     "write_report_json",

@@ -33,7 +33,7 @@ from .settings import EvaluateSettings
 from .statistics import Plan, estimate_mean
 from .style import Compared, StyleFindings, measure_style
 from .subject import Subject, Who
-from .words import caveats, summarise
+from .words import about_start, caveats, summarise
 
 PACKAGES = ("prefloop", "torch", "transformers", "peft", "lm-eval", "scipy")
 
@@ -127,11 +127,15 @@ def _report(
     style = _style(job, sides)
     dropped = (*left_out, *material.left_out, *_unscored(sides.outcomes))
     sealed_set = _sealed_set(material.pairs, openings)
+    base = subject.identity("base")
     return Report(
         verdict=preference.normalised.verdict,
         summary=summarise(preference, sealed_set),
-        caveats=caveats(preference, sealed_set, lengths, check, win_rate, general, dropped, style, overlap),
-        base=subject.identity("base"),
+        caveats=(
+            *about_start(base, went_on=subject.start is not None),
+            *caveats(preference, sealed_set, lengths, check, win_rate, general, dropped, style, overlap),
+        ),
+        base=base,
         tuned=subject.identity("tuned"),
         sealed=sealed_set,
         preference=preference,

@@ -151,7 +151,7 @@ def _note_current(measuring: Measuring, who: Who, key: str) -> None:
     """Keep under which key the answers stand that were asked for last: the file holds those of every adapter."""
     path, subject = measuring.folder / CURRENT, measuring.subject
     known = read_json(path) if path.exists() else {}
-    own = {"key": key, "base_sha256": subject.base.sha256, "adapter_sha256": subject.adapter_sha256}
+    own = {"key": key, "base_sha256": subject.identity("base").sha256, "adapter_sha256": subject.adapter_sha256}
     write_json(path, known | {who: own})
 
 

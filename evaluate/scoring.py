@@ -16,7 +16,7 @@ from ..train.rows import Tokens, tokenise
 from .judge import JudgeSettings, outcomes_by_model
 from .judges.pairs import Duel
 from .measured import Measuring, measure_likelihoods
-from .subject import open_subject
+from .subject import open_trained
 
 POINTS = {"win": 1.0, "tie": 0.5, "inconsistent": 0.5, "loss": 0.0}
 
@@ -33,8 +33,8 @@ def score_by_adapter(
     """Return by item id the probability, 0 to 1, that A is preferred, under the reward that the adapter implies.
 
     p(A) = sigmoid(beta (log-ratio of A - log-ratio of B)), where a response's log-ratio is its log-probability under
-    the adapter minus that under the base (Rafailov et al. 2023, arXiv 2305.18290, equations 5 and 6), with the
-    adapter's own beta.
+    the adapter minus that under what its training started from (Rafailov et al. 2023, arXiv 2305.18290, equations 5
+    and 6), with the adapter's own beta.
 
     Args:
         items: What to score.
@@ -45,10 +45,10 @@ def score_by_adapter(
         progress: Called with items scored, under base and adapter, and twice their number.
 
     Raises:
-        UserError: the folder holds no whole adapter.
+        UserError: the folder holds no whole adapter, or what it went on from is gone.
     """
     beta = read_adapter(adapter).settings.beta
-    subject = open_subject(base, adapter)
+    subject = open_trained(base, adapter)
     measuring, names = Measuring(subject, batch_size, folder), list({item.id: None for item in items})
 
     @cache

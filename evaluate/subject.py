@@ -1,4 +1,8 @@
-"""Who is measured: a base model, and what was tuned from it; loaded when one of them is first asked something."""
+"""Who is measured: a base model, and what was tuned from it; loaded when one of them is first asked something.
+
+The base of a training that went on from an adapter is the base with that adapter: what this round was given, and what
+its policy was held to.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..collect.item import content_hash
+from ..errors import UserError
 from ..models import ModelFolder, load_model, load_tokenizer
 from ..runs import read_json
-from ..train.adapter import adapter_sha256, is_whole
+from ..train.adapter import adapter_sha256, is_whole, read_adapter
 from .estimate import ModelIdentity
 
 if TYPE_CHECKING:
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 Who = Literal["base", "tuned"]
 DTYPE = "bfloat16"
 """What `load_model` loads in."""
+START = "start"
+"""What PEFT calls the adapter that training went on from."""
 GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of them is there wherever torch finds a GPU: NVIDIA's, Windows' and AMD's."""
 
@@ -52,6 +59,9 @@ class Subject:
     """Loads them, once."""
     read_tokenizer: Callable[[], "PreTrainedTokenizerBase"]
     """Reads it, once."""
+    start: Path | None = None
+    """The adapter that the base is asked with; the tuned model went on from it."""
+    start_sha256: str = ""
 
     @property
     def sides(self) -> tuple[Who, ...]:
@@ -85,11 +95,13 @@ class Subject:
             yield loaded.base
         else:
             tuned: Any = loaded.tuned
-            with tuned.disable_adapter():
+            with _speaking_as(tuned, START) if self.start else tuned.disable_adapter():
                 yield tuned
 
     def identity(self, who: Who) -> ModelIdentity:
         """Return which model exactly one of them is."""
+        if who == "base" and self.start:
+            return ModelIdentity(f"{self.base.name} + {_called(self.start)}", "local", self.start_sha256)
         if who == "base" or self.adapter is None:
             return ModelIdentity(self.base.name, self.base.revision, self.base.sha256)
         tuned = (
@@ -101,15 +113,20 @@ class Subject:
 
     def key(self, who: Who) -> str:
         """Return the hash of everything about the model that an answer depends on."""
-        adapter = self.adapter_sha256 if who == "tuned" else ""
+        adapter = self.adapter_sha256 if who == "tuned" else self.start_sha256
         return content_hash([self.base.sha256, adapter, self.chat_template, DTYPE, self.device])
 
 
-def open_subject(base: ModelFolder, adapter: Path | None = None) -> Subject:
+def open_subject(base: ModelFolder, adapter: Path | None = None, start: Path | None = None) -> Subject:
     """Name a model, and what was tuned from it, without loading either.
 
+    Args:
+        base: The model, or what an adapter is to be put on.
+        adapter: What was tuned.
+        start: The adapter that its training went on from.
+
     Raises:
-        UserError: the folder holds no whole adapter.
+        UserError: a folder holds no whole adapter.
     """
     adapter = adapter.resolve() if adapter is not None else None
     where = _tokenizer_folder(base, adapter)
@@ -119,18 +136,55 @@ def open_subject(base: ModelFolder, adapter: Path | None = None) -> Subject:
         adapter_sha256=adapter_sha256(adapter) if adapter is not None else "",
         chat_template=_template(where),
         device=_device(),
-        models=cache(lambda: _load(base, adapter)),
+        models=cache(lambda: _load(base, adapter, start)),
         read_tokenizer=cache(lambda: load_tokenizer(where)),
+        start=start,
+        start_sha256=adapter_sha256(start) if start is not None else "",
     )
 
 
-def _load(base: ModelFolder, adapter: Path | None) -> Loaded:
+def open_trained(base: ModelFolder, adapter: Path) -> Subject:
+    """Name what prefloop trained, and what that training started from.
+
+    Raises:
+        UserError: the folder holds no whole adapter, or the one that it went on from is another now, or gone.
+    """
+    record = read_adapter(adapter)
+    start = record.settings.base_adapter
+    if start is not None and (not start.is_dir() or adapter_sha256(start) != record.base_adapter_sha256):
+        raise UserError(
+            f"{adapter} went on from the adapter {str(record.base_adapter_sha256)[:12]}, and {start} no longer holds "
+            "it; put it back, for without it nobody can say what this training changed"
+        )
+    return open_subject(base, adapter, start)
+
+
+def _load(base: ModelFolder, adapter: Path | None, start: Path | None) -> Loaded:
     if adapter is None:
         model = load_model(base.path)
         return Loaded(model, model)
     if is_whole(adapter):
         return Loaded(load_model(adapter), load_model(base.path))
-    return Loaded(load_model(base.path, adapter=adapter), None)
+    tuned: Any = load_model(base.path, adapter=adapter)
+    if start is not None:
+        tuned.load_adapter(str(start), adapter_name=START, autocast_adapter_dtype=False)
+        tuned.eval()
+    return Loaded(tuned, None)
+
+
+@contextmanager
+def _speaking_as(model: Any, adapter: str) -> Iterator[None]:
+    before = model.active_adapter
+    model.set_adapter(adapter, inference_mode=True)
+    try:
+        yield
+    finally:
+        model.set_adapter(before, inference_mode=True)
+
+
+def _called(adapter: Path) -> str:
+    """Return a name for an adapter's folder: of its run, where it lies in one."""
+    return adapter.parent.parent.name if adapter.parts[-2:] == ("train", "adapter") else adapter.name
 
 
 def _tokenizer_folder(base: ModelFolder, adapter: Path | None) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .estimate import Comparison, LeftOut, WinRate
+from .estimate import Comparison, LeftOut, ModelIdentity, WinRate
 from .parts import Check, General, Lengths, Preference, SealedSet
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ def summarise(preference: Preference, sealed: SealedSet) -> str:
         f"{points(difference.value)} points (interval {points(difference.low)} to {points(difference.high)})."
     )
     return f"{found} {_outlook(accuracy)}"
+
+
+def about_start(base: ModelIdentity, *, went_on: bool) -> tuple[str, ...]:
+    """Say who is called the base, where it is no base model: training went on from an adapter."""
+    if not went_on:
+        return ()
+    return (
+        f"“Base” is here what this training went on from, {base.name} ({base.sha256[:12]}), and not the model without "
+        "any adapter: the numbers are this round's gain.",
+    )
 
 
 def caveats(

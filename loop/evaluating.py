@@ -7,7 +7,7 @@ from ..collect.item import content_hash
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, timed
-from .decontaminating import training_rows
+from .decontaminating import earlier_pairs, training_rows
 from .folder import base_model, collected_file, read_run_items, run_adapter
 from .reporting import GATE, write_report
 
@@ -20,7 +20,7 @@ ELSEWHERE = {"tasks", "formats", "mt_bench", "audit", "gate"}
 
 def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Report":
     """Open the sealed set, compare base and tuned model on it, and write the report."""
-    from ..evaluate import check_benchmarks, evaluate_adapter, open_subject
+    from ..evaluate import check_benchmarks, evaluate_adapter, open_trained
 
     with timed(run, "evaluate") as summary:
         adapter, base = run_adapter(run), base_model(recipe)
@@ -28,7 +28,7 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             raise UserError(f"the adapter was trained on other weights than {base.name} has now; train again")
         sealed = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
         folder = run.folder / "evaluate"
-        subject = open_subject(base, adapter.path)
+        subject = open_trained(base, adapter.path)
         check_benchmarks(subject, recipe.evaluate, folder)
         settings = recipe.evaluate.model_dump(mode="json", exclude=ELSEWHERE)
         shown = content_hash([pair.id for pair in sealed])  # new votes on sealed prompts show something new
@@ -38,7 +38,7 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
             sealed,
             recipe.evaluate,
             folder=folder,
-            training=training_rows(run, recipe),
+            training=[*training_rows(run, recipe), *earlier_pairs(recipe)],
             openings=open_seal(collected_file(run, "sealed.json"), reason),
             left_out=_sealed_without_pair(run),
             progress=progress,

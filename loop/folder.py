@@ -30,6 +30,12 @@ def side_key(run: Run) -> bytes:
     return read_side_key(collected_file(run, "side_key"))
 
 
+def run_of(model: Path) -> Path | None:
+    """Return the folder of the run in which a model was trained, exported or released; None for any other model."""
+    around = (model.parent, model.parent.parent)
+    return next((path for path in around if (path / "recipe.json").exists() and (path / "collect").is_dir()), None)
+
+
 def base_model(recipe: Recipe) -> "ModelFolder":
     """Return the base model's folder."""
     from ..models import resolve_model

@@ -12,7 +12,7 @@ from ..models import model_here
 from ..recipe import Recipe
 from ..runs import Run, read_json
 from .exporting import guidelines
-from .folder import collected_file
+from .folder import collected_file, run_of
 from .judging import adjudications
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _ancestors(recipe: Recipe, base: "ModelFolder") -> "Iterator[Ancestor]":
     from ..models import fingerprint
 
     if base.path and (found := _release_at(base.path)):
-        yield _ancestor("base", found, base.sha256, base.path)
+        yield _ancestor("base", found, _merged_from(base.path) or base.sha256, base.path)
     if (path := recipe.train.base_adapter) and (found := _release_at(path)):
         yield _ancestor("base_adapter", found, _adapter_sha256(path), path)
     for writer in recipe.collect.sample.writers if recipe.collect.sample else ():
@@ -63,11 +63,21 @@ def _model_place(name: str | None, revision: str | None) -> Path | None:
 
 
 def _release_at(path: Path) -> Path | None:
-    """Return the release folder that the model is, or beside which a run trained it."""
+    """Return the release folder that the model is or lies in, or that of the run that made it."""
     from ..publish.release import MARK
 
-    run = path.parent.parent if path.name == "adapter" else path
-    return next((folder for folder in (path, run / "release") if (folder / MARK).exists()), None)
+    run = run_of(path)
+    places = (path, path.parent, *([run / "release"] if run else []))
+    return next((folder for folder in places if (folder / MARK).exists()), None)
+
+
+def _merged_from(path: Path) -> str | None:
+    """Return the fingerprint of the adapter that was merged into the model, if prefloop did it."""
+    from ..publish.engines.export import MARK
+    from ..train.export.merge import RECORD
+
+    record = next((path / name for name in (MARK, RECORD) if (path / name).exists()), None)
+    return str(read_json(record)["adapter_sha256"]) if record else None
 
 
 def _ancestor(role: "Role", release: Path, sha256: str, path: Path) -> "Ancestor":

@@ -136,6 +136,7 @@ def _facts(evidence: Evidence, settings: PublishSettings) -> dict[str, Any]:
         "licence_lines": duties(settings.base_license),
         "built_with": BUILT_WITH.get(settings.base_license or ""),
         "whole": evidence.adapter.whole,
+        "went_on": evidence.adapter.base_adapter_sha256 is not None,
         "snippets": serving_snippets(evidence, settings),
         "citations": citations(evidence.base_name, whole=evidence.adapter.whole),
         **_data(evidence),
@@ -209,7 +210,8 @@ def _training_lines(evidence: Evidence) -> Iterator[str]:
 
 def _lineage(adapter: Adapter) -> Iterator[str]:
     if adapter.base_adapter_sha256:
-        yield f"it went on from another adapter ({adapter.base_adapter_sha256[:16]}), which is its reference"
+        before = adapter.base_adapter_sha256[:16]
+        yield f"it went on from another adapter ({before}), which is its reference, and what its results call the base"
     if adapter.settings.sft:
         named = adapter.sft_data_sha256
         learned = f"demonstrations ({named[:16]})" if named else "the chosen answers"

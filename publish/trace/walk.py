@@ -16,7 +16,7 @@ from ..source import Located, locate_release
 from .data import data_step
 from .model import base_step, files_step, recipe_step, weights_step
 from .pair import PairWalk, walk_pairs
-from .step import Check, Mark, Step, count_marks, unchecked, verified, wrong
+from .step import Check, Mark, Step, agree, count_marks, unchecked, verified, wrong
 from .texts import NoDataSet, Texts, read_data_set, read_run_texts
 from .told import Manifest, Told, read_told
 from .votes import add_up, pairs_step, votes_step
@@ -76,7 +76,7 @@ def _release(found: Located, release: Release, walk: _Walk, data: Path | None) -
     steps.append(base_step(told, *(step for ancestor, step in older if ancestor.role == "base")))
     steps += [step for ancestor, step in older if ancestor.role == "base_adapter"]
     if told.record and told.record.base_adapter_sha256:
-        steps.append(_continued(told.record.base_adapter_sha256, release))
+        steps.append(_continued(told.record.base_adapter_sha256, told))
     if told.manifest:
         steps += _data_steps(told, told.manifest, texts, problem)
         steps.append(_writers(told.manifest, *(step for ancestor, step in older if ancestor.role == "writer")))
@@ -137,14 +137,23 @@ def _writers(manifest: Manifest, *steps: Step) -> Step:
     return Step("candidates", facts, (), steps)
 
 
-def _continued(sha256: str, release: Release) -> Step:
-    named = [one for one in release.ancestors if one.role == "base_adapter"]
-    facts: dict[str, object] = {"fingerprint": sha256}
+def _continued(sha256: str, told: Told) -> Step:
+    named = [one for one in told.release.ancestors if one.role == "base_adapter"]
     if not named:
-        return Step("adapter it went on from", facts, (unchecked("it is not known as a release of prefloop's"),))
-    if named[0].sha256 == sha256:
-        return Step("adapter it went on from", facts, (verified("the training recorded the release named above"),))
-    return Step("adapter it went on from", facts, (wrong(f"the release named above is {named[0].sha256[:16]}"),))
+        checks = [unchecked("it is not known as a release of prefloop's")]
+    elif named[0].sha256 == sha256:
+        checks = [verified("the training recorded the release named above")]
+    else:
+        checks = [wrong(f"the release named above is {named[0].sha256[:16]}")]
+    if told.report:
+        checks.append(
+            agree(
+                told.report.base.sha256 == sha256,
+                "the report compares with it",
+                f"the report compares with another model ({told.report.base.sha256[:16]})",
+            )
+        )
+    return Step("adapter it went on from", {"fingerprint": sha256}, tuple(checks))
 
 
 def _ancestor(found: Located, ancestor: Ancestor, walk: _Walk) -> Step:
