@@ -8,6 +8,7 @@ that all annotators agree on; the sweep also measures its eight adapters on the 
 log-probabilities are not in the store yet: the prompts are new each time.
 """
 
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -37,10 +38,9 @@ def main(count: int = 48, model: str = SMALL_MODEL, data: str = "demo") -> None:
     base, pairs = resolve_model(model), fresh(DATA[data](round(count / (1 - SWEEP.held_out))))
     training, held = hold_out(pairs, SWEEP.held_out, DRAW)
     with tempfile.TemporaryDirectory() as folder:
-        start = time.monotonic()
-        with quiet_libraries():
-            plain(training, base, Path(folder) / "plain")
-        alone = time.monotonic() - start
+        # In a process of its own: what it takes of memory must be free again when the sweep looks how much there is.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            alone = pool.apply(seconds_of_plain, (training, base, Path(folder) / "plain"))
         start = time.monotonic()
         swept(pairs, model, Path(folder) / "swept")
         eight = time.monotonic() - start
@@ -58,6 +58,16 @@ def fresh(pairs: list[PreferencePair]) -> list[PreferencePair]:
     """Have prompts say when they were made, so that nothing is known of them."""
     now = Message("system", f"You answer customers. It is {time.time():.0f}.")
     return [replace(one, prompt=(now, *(turn for turn in one.prompt if turn.role != "system"))) for one in pairs]
+
+
+def seconds_of_plain(pairs: list[PreferencePair], base: ModelFolder, folder: Path) -> float:
+    """Return what plain TRL takes, its start-up not counted."""
+    with quiet_libraries():
+        import trl  # noqa: F401
+
+        start = time.monotonic()
+        plain(pairs, base, folder)
+        return time.monotonic() - start
 
 
 def plain(pairs: list[PreferencePair], base: ModelFolder, folder: Path) -> None:

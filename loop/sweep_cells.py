@@ -1,4 +1,4 @@
-"""The cells of a sweep at work: in this process one after the other, or one process a GPU. Killed, they go on.
+"""The cells of a sweep, each trained and measured in a folder of its own. Killed, they go on.
 
 sweeps/main/
   manifest.json        what is compared on what; it only ever grows
@@ -9,11 +9,7 @@ sweeps/main/
 
 import gc
 import logging
-import multiprocessing
-import os
-import queue
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from ..collect import PreferencePair, Sealed
 from ..collect.item import content_hash
 from ..collect.pair import TIE
-from ..errors import Interrupted, UserError
+from ..errors import UserError
 from ..models import ModelFolder
-from ..runs import Progress, read_json, write_json
+from ..runs import read_json, write_json
 from ..train.sweep import Cell
 
 if TYPE_CHECKING:
@@ -37,8 +33,8 @@ log = logging.getLogger(__name__)
 
 PART = 100
 """A cell in units of progress; the last ten of them are its measurement."""
-ANSWER_EVERY = 0.5
-"""Seconds between two looks at whether the workers are still there."""
+Advance = Callable[[str, int], None]
+"""Called with a cell's name and how many of its units are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,87 +74,7 @@ def read_by(cell: Cell, training: Sequence[PreferencePair]) -> list[PreferencePa
     return [pair for pair in training if pair.kind != TIE or cell.train.votes.ties != "drop"]
 
 
-def gpus() -> list[str]:
-    """Return what CUDA_VISIBLE_DEVICES would be for each GPU that this process may use."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return []
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return given.split(",") if given else [str(number) for number in range(torch.cuda.device_count())]
-
-
-def run_cells(job: Job, devices: Sequence[str], progress: Progress) -> None:
-    """Finish every cell that can be finished; a training that fails is written down and the others go on.
-
-    Args:
-        job: The cells and what they need.
-        devices: A worker's CUDA_VISIBLE_DEVICES each; with fewer than two, all is done in this process.
-        progress: Called with hundredths of cells done, and their number.
-
-    Raises:
-        Interrupted: somebody asked to stop.
-    """
-    total, open_cells = PART * len(job.cells), [cell for cell in job.cells if not job.done(cell)]
-    for cell in open_cells:
-        job.failed(cell).unlink(missing_ok=True)
-    before = PART * (len(job.cells) - len(open_cells))
-    progress(before, total)
-    parts: dict[str, int] = {}
-
-    def advance(name: str, part: int) -> None:
-        parts[name] = part
-        progress(before + sum(parts.values()), total)
-
-    if min(len(devices), len(open_cells)) < 2:
-        _work(job, advance)
-    else:
-        _in_processes(job, devices[: len(open_cells)], advance)
-    progress(total, total)  # the workers' last words may be lost
-
-
-def _in_processes(job: Job, devices: Sequence[str], advance: Any) -> None:
-    context = multiprocessing.get_context("spawn")
-    news: Any = context.Queue()
-    workers = [context.Process(target=_worker, args=(job, device, news), daemon=True) for device in devices]
-    for worker in workers:
-        worker.start()
-    try:
-        while any(worker.is_alive() for worker in workers):
-            try:
-                advance(*news.get(timeout=ANSWER_EVERY))
-            except queue.Empty:
-                continue
-    except (KeyboardInterrupt, Interrupted) as error:
-        for worker in workers:
-            if worker.is_alive() and worker.pid:
-                os.kill(worker.pid, signal.SIGINT)
-        raise Interrupted("stopped; the same command goes on from there", 128 + signal.SIGINT) from error
-    finally:
-        for worker in workers:
-            worker.join()
-    if lost := [worker.exitcode for worker in workers if worker.exitcode]:
-        raise RuntimeError(f"{len(lost)} of {len(workers)} workers ended with {lost}; finished trainings are kept")
-
-
-def _worker(job: Job, device: str, news: Any) -> None:
-    """Work on one GPU; end when the parent is gone, even if it was killed."""
-    os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on once
-    os.environ["CUDA_VISIBLE_DEVICES"] = device
-    parent = multiprocessing.parent_process()
-
-    def advance(name: str, part: int) -> None:
-        if parent and not parent.is_alive():
-            raise SystemExit(1)
-        news.put((name, part))
-
-    try:
-        _work(job, advance)
-    except (KeyboardInterrupt, Interrupted):
-        news.cancel_join_thread()
-
-
-def _work(job: Job, advance: Any) -> None:
+def work(job: Job, advance: Advance) -> None:
     """Do every cell that nobody else does."""
     from ..train.scale.sharing import SharedBase
 
@@ -176,7 +92,7 @@ def _work(job: Job, advance: Any) -> None:
             gc.collect()  # a trainer is a circle of references around its weights
 
 
-def _finish(job: Job, cell: Cell, shared: "SharedBase", advance: Any) -> None:
+def _finish(job: Job, cell: Cell, shared: "SharedBase", advance: Advance) -> None:
     from ..train import train_dpo
 
     folder = job.folder / "cells" / cell.name

@@ -16,7 +16,8 @@ from ..train.sweep import Cell, Changes, SweepSettings, cells, read_over, swept_
 from ..train.watching.held_out import DRAW, hold_out
 from .decontaminating import training_pairs, training_ties
 from .folder import base_model, collected_file
-from .sweep_cells import Job, base_scores, gpus, pairs_hash, read_by, read_scores, run_cells
+from .sweep_cells import Job, base_scores, pairs_hash, read_by, read_scores
+from .sweep_workers import gpus, run_cells
 from .training import measured_settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class _Material:
     training: list[PreferencePair]
     measured: list[PreferencePair]
     left_out: "tuple[LeftOut, ...]"
+    layers: int
+    """Of the base."""
 
 
 def sweep_settings(recipe: Recipe, over: Sequence[str], seeds: int | None) -> SweepSettings:
@@ -84,8 +87,10 @@ def run_sweep(
     folder, base = run.folder / "sweeps" / name, base_model(recipe)
     material = _material(run, recipe, sweep, on, base)
     manifest = _extended(folder / "manifest.json", _definition(recipe, sweep, on, base.sha256, material), settings)
-    seeds = sorted({*manifest["seeds"], *(recipe.train.seed + number for number in range(sweep.seeds))})
-    write_json(folder / "manifest.json", manifest | {"seeds": seeds})
+    manifest["seeds"] = sorted({*manifest["seeds"], *(recipe.train.seed + number for number in range(sweep.seeds))})
+    if "compiled" not in manifest:
+        manifest["compiled"] = _compiling_pays(recipe, manifest, material)
+    write_json(folder / "manifest.json", manifest)
     job = Job(
         folder=folder,
         base=base,
@@ -94,7 +99,8 @@ def run_sweep(
         sealed=read_sealed(collected_file(run, "sealed.json")),
         batch_size=recipe.evaluate.batch_size,
         cells=tuple(
-            _measured(run, recipe, material, cell) for cell in cells(recipe.train, manifest["settings"], seeds)
+            _measured(run, recipe, material, cell, manifest["compiled"])
+            for cell in cells(recipe.train, manifest["settings"], manifest["seeds"])
         ),
     )
     openings = _open(run, job, name) if on == "sealed" else 0
@@ -119,7 +125,8 @@ def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", base: "M
         held = read_pairs(collected_file(run, "sealed_pairs.jsonl"))
     else:
         training, held = hold_out(training, sweep.held_out, DRAW)
-    context = AutoConfig.from_pretrained(base.path).max_position_embeddings
+    config = AutoConfig.from_pretrained(base.path).get_text_config()
+    context = config.max_position_embeddings
     tokenizer = load_training_tokenizer(base, recipe.train)
     voted = {pair.id: pair for pair in held if pair.kind == "vote"}
     tokens = {pair_id: tokenise(pair, tokenizer) for pair_id, pair in voted.items()}
@@ -131,19 +138,34 @@ def _material(run: Run, recipe: Recipe, sweep: SweepSettings, on: "On", base: "M
             f"only {len(measured)} of {len(held)} {on} pairs can be compared on: collect more prompts first"
         )
     twice = Counter(pair.id for pair in held if pair.kind == "vote")
-    left_out = (
+    entries = (
         LeftOut("the same pair once more", tuple((twice - Counter(voted.keys())).elements())),
         LeftOut("ties and edits, between which nobody chose", tuple(row.id for row in held if row.kind != "vote")),
         LeftOut(f"pairs longer than the model's context of {context} tokens", tuple(long)),
         LeftOut("pairs with an answer of no tokens", tuple(empty)),
     )
-    return _Material(training, measured, tuple(entry for entry in left_out if entry.ids))
+    left_out = tuple(entry for entry in entries if entry.ids)
+    return _Material(training, measured, left_out, config.num_hidden_layers)
 
 
-def _measured(run: Run, recipe: Recipe, material: _Material, cell: Cell) -> Cell:
-    """Return the cell with what its settings leave to the run's votes, as `train_adapter` would have it."""
+def _measured(run: Run, recipe: Recipe, material: _Material, cell: Cell, compiled: bool | None) -> Cell:
+    """Return the cell with what its settings leave to the run's votes, as `train_adapter` would have it, and to us."""
     own = recipe.model_copy(update={"train": cell.train})
-    return replace(cell, train=measured_settings(run, own, read_by(cell, material.training)))
+    train = measured_settings(run, own, read_by(cell, material.training))
+    if train.torch_compile is None:
+        train = train.model_copy(update={"torch_compile": compiled})
+    return replace(cell, train=train)
+
+
+def _compiling_pays(recipe: Recipe, manifest: dict[str, Any], material: _Material) -> bool | None:
+    """Whether all trainings of the sweep together win back what compiling takes; None leaves it to each.
+
+    It is decided once: cells that are added later must be computed as the others were.
+    """
+    from ..train.speed.shortcuts import compiling_pays
+
+    trainings = [cell.train for cell in cells(recipe.train, manifest["settings"], manifest["seeds"])]
+    return True if not gpus() and compiling_pays(trainings, material.layers, len(material.training)) else None
 
 
 def _definition(recipe: Recipe, sweep: SweepSettings, on: "On", base: str, material: _Material) -> dict[str, Any]:
@@ -171,7 +193,8 @@ def _extended(path: Path, definition: dict[str, Any], settings: Sequence[Changes
             "settings and seeds can be added to it, for anything else give --name another one"
         )
     added = [one for one in settings if one not in known["settings"]]
-    return {**known, "settings": [*known["settings"], *added]}
+    # Sweeps from before it was decided for all cells together left it to each.
+    return {"compiled": None, **known, "settings": [*known["settings"], *added]}
 
 
 def _open(run: Run, job: Job, name: str) -> int:

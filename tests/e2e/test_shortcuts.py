@@ -5,7 +5,7 @@ import json
 import pytest
 from prefloop.models import load_tokenizer, resolve_model
 from prefloop.train import TrainSettings, train_dpo
-from prefloop.train.speed.shortcuts import PAYS_FROM, compile_layers
+from prefloop.train.speed.shortcuts import PAYS_FROM, compile_layers, compiling_pays
 from prefloop.train.trainer import build_trainer
 
 pytestmark = [
@@ -60,9 +60,17 @@ def test_a_model_with_a_window_keeps_to_two_rows(tiny_model, trainer, tmp_path, 
 
 
 def test_short_trainings_are_not_compiled(trainer):
-    made = trainer()
-    assert made.model.num_parameters(exclude_embeddings=True) * 9 * 300 < PAYS_FROM
-    assert not compile_layers(made, QUICK)
+    assert not compile_layers(trainer(), QUICK)
+
+
+def test_compiling_pays_for_many_trainings_that_are_alike():
+    many, layers = [QUICK.model_copy(update={"beta": beta}) for beta in (0.1, 0.2, 0.5)], 30
+    enough = PAYS_FROM // (3 * layers) + 1
+    assert compiling_pays(many, layers, enough)
+    assert not compiling_pays(many, layers, enough - 2)
+    assert not compiling_pays(many[:1], layers, enough)
+    assert not compiling_pays([*many[:2], QUICK.model_copy(update={"lora_rank": 8})], layers, enough)
+    assert not compiling_pays([many[0].model_copy(update={"quantization": "nf4"})], layers, 10 * enough)
 
 
 def test_where_compiling_fails_the_layers_stay_plain(trainer, tmp_path, monkeypatch, caplog):
@@ -77,10 +85,19 @@ def test_where_compiling_fails_the_layers_stay_plain(trainer, tmp_path, monkeypa
 
 
 def test_compiled_layers_train_as_plain_ones_do_and_the_same_each_time(tiny_model, make_pairs, tmp_path, monkeypatch):
+    from torch._dynamo.utils import counters
+
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
     asked = QUICK.model_copy(update={"torch_compile": True, "epochs": 2})
-    compiled = [train_dpo(make_pairs(8), asked, base=tiny_model, folder=tmp_path / name) for name in ("one", "two")]
-    assert compiled[0].sha256 == compiled[1].sha256
+    compiled, made = {}, {}
+    for name, rank in (("one", 4), ("two", 4), ("other", 8), ("again", 4)):
+        counters.clear()
+        wanted = asked.model_copy(update={"lora_rank": rank})
+        compiled[name] = train_dpo(make_pairs(8), wanted, base=tiny_model, folder=tmp_path / name).sha256
+        made[name] = counters["stats"]["unique_graphs"]
+    assert compiled["one"] == compiled["two"] == compiled["again"]
+    assert made["other"] > 0
+    assert made["two"] == 0  # the code of the first was kept
     train_dpo(make_pairs(8), asked.model_copy(update={"torch_compile": False}), base=tiny_model, folder=tmp_path / "no")
 
     def losses(name):

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import prefloop
 import pytest
+import torch
 from prefloop.collect import Message, PreferencePair, read_sealed, seal
 from prefloop.collect.files import write_rows
 from prefloop.errors import UserError
-from prefloop.loop import run_sweep
-from prefloop.loop.sweep_cells import Job, run_cells
+from prefloop.loop import run_sweep, sweep_workers
+from prefloop.loop.sweep_cells import Job
+from prefloop.loop.sweep_workers import run_cells
 from prefloop.recipe import load_recipe, recipe_run
 from prefloop.runs import read_json
 from prefloop.train import read_adapter, train_dpo
@@ -133,8 +135,16 @@ def test_on_the_sealed_set_it_is_opened_and_a_training_that_fails_is_told(run_of
     assert "max_length=16-seed0 came to no end" in page
 
 
-def test_two_processes_share_the_cells_and_agree_with_one(run_of, tickets, tiny_model, swept):
+def test_two_processes_share_the_cores_and_agree_with_one(run_of, tickets, tiny_model, swept, monkeypatch):
     recipe, make = run_of
+    started, in_processes = [], sweep_workers._in_processes
+
+    def watched(job, devices, advance, *, threads):
+        started.append((len(devices), threads))
+        in_processes(job, devices, advance, threads=threads)
+
+    monkeypatch.setattr(sweep_workers, "_in_processes", watched)
+    monkeypatch.setattr(sweep_workers, "WORTH", 0)
     one_process, _, found = swept
     run = make(tickets)
     measured = tuple(pair for pair in sorted(tickets, key=lambda pair: pair.id) if pair.id in found.pair_ids)
@@ -145,13 +155,19 @@ def test_two_processes_share_the_cells_and_agree_with_one(run_of, tickets, tiny_
         measured=measured,
         sealed=read_sealed(run.folder / "collect/sealed.json"),
         batch_size=recipe.evaluate.batch_size,
-        cells=tuple(cells(recipe.train, [{}, {"beta": 1.0}], [recipe.train.seed])),
+        cells=tuple(cells(recipe.train, [{}, {"beta": 1.0}, {"beta": 2.0}], [recipe.train.seed])),
     )
-    seen = []
-    run_cells(job, ["", ""], lambda done, total: seen.append((done, total)))
-    for cell in job.cells:
+    seen, threads = [], torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_cells(job, [], lambda done, total: seen.append((done, total)))
+    finally:
+        torch.set_num_threads(threads)
+    assert started == [(2, 1)]  # after the first, which tells how much memory one takes
+    for cell in job.cells[:2]:
         assert without_seconds(job.done(cell)) == without_seconds(read_json(cell_files(one_process)[cell.name]))
-    assert seen[-1] == (200, 200)
+    assert job.done(job.cells[2])
+    assert seen[-1] == (300, 300)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 

@@ -128,12 +128,14 @@ def _as_measured(settings: TrainSettings, trainer: "DPOTrainer") -> TrainSetting
     )
 
 
-def collate_some(trainer: "DPOTrainer", settings: TrainSettings) -> tuple[dict[str, Any], list[str]]:
+def collate_some(
+    trainer: "DPOTrainer", settings: TrainSettings, most: int = MOST_ROWS
+) -> tuple[dict[str, Any], list[str]]:
     """Collate a batch of short and long pairs alike, the longest among them: truncation shows there first."""
     rows = trainer.train_dataset
     lengths = [len(p) + len(c) + len(r) for p, c, r in zip(*(rows[name] for name in TOKENS), strict=True)]
     order = sorted(range(len(rows)), key=lambda index: -lengths[index])
-    count = min(settings.in_memory, MOST_ROWS, len(order))
+    count = min(settings.in_memory, most, len(order))
     picked = [rows[order[number * len(order) // count]] for number in range(count)]
     batch = trainer._prepare_inputs(trainer.data_collator(picked))
     return batch, [row["pair_id"] for row in picked]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 LARGEST_DIFFERENCE = 0.01
 """Natural-log units for each root of a scored token: the same tokens, kernels and numbers, so as good as nothing."""
 READ_BACK = "read_back"
+PAIRS = 2
+"""That it is compared on: a number that was lost or changed shows on any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def read_back(trainer: "DPOTrainer", folder: Path, settings: TrainSettings) -> R
 
 
 def _adapter(trainer: "DPOTrainer", folder: Path, settings: TrainSettings) -> ReadBack:
-    batch, ids = collate_some(trainer, settings)
+    batch, ids = collate_some(trainer, settings, PAIRS)
     model = trainer.model
     with without_trace(trainer):
         trained = _log_probs(trainer, batch)

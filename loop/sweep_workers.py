@@ -1,0 +1,161 @@
+"""Who does the cells of a sweep: this process, one process a GPU, or several that share the cores."""
+
+import multiprocessing
+import os
+import queue
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import Interrupted, UserError
+from ..runs import Progress, read_lines
+from ..train.sweep import Cell
+from .sweep_cells import PART, Advance, Job, work
+
+ANSWER_EVERY = 0.5
+"""Seconds between two looks at whether the workers are still there."""
+WORTH = 300
+"""Seconds of steps from which processes that share the cores win back what starting them and compiling again takes."""
+MEMORY = {"batch_size", "micro_batch_size", "max_length", "gradient_checkpointing", "use_dora", "quantization", "sft"}
+"""Settings that decide how much memory a training takes, beside base and pairs."""
+MARGIN = 1.1
+"""A tenth of the memory is to spare."""
+
+
+def gpus() -> list[str]:
+    """Return what CUDA_VISIBLE_DEVICES would be for each GPU that this process may use."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return given.split(",") if given else [str(number) for number in range(torch.cuda.device_count())]
+
+
+def run_cells(job: Job, devices: Sequence[str], progress: Progress) -> None:
+    """Finish every cell that can be finished; a training that fails is written down and the others go on.
+
+    Args:
+        job: The cells and what they need.
+        devices: A worker's CUDA_VISIBLE_DEVICES each; with one, all is done in this process, with none on the CPU.
+        progress: Called with hundredths of cells done, and their number.
+
+    Raises:
+        Interrupted: somebody asked to stop.
+        UserError: a worker was killed.
+    """
+    total, open_cells = PART * len(job.cells), [cell for cell in job.cells if not job.done(cell)]
+    for cell in open_cells:
+        job.failed(cell).unlink(missing_ok=True)
+    before = PART * (len(job.cells) - len(open_cells))
+    progress(before, total)
+    parts: dict[str, int] = {}
+
+    def advance(name: str, part: int) -> None:
+        parts[name] = part
+        progress(before + sum(parts.values()), total)
+
+    if not devices:
+        _on_cores(job, open_cells, advance)
+    elif min(len(devices), len(open_cells)) < 2:
+        work(job, advance)
+    else:
+        _in_processes(job, devices[: len(open_cells)], advance)
+    progress(total, total)  # the workers' last words may be lost
+
+
+def _on_cores(job: Job, open_cells: Sequence[Cell], advance: Advance) -> None:
+    """Do several cells at a time where cores and memory are there for it, and work enough.
+
+    Two processes of one thread get half as far again as one of two, whose threads wait for each other's Python. How
+    long a training takes, and how much memory, is known when the first is done.
+    """
+    import torch
+
+    cores = torch.get_num_threads()
+    if cores < 2 or not _need_alike(job):
+        work(job, advance)
+        return
+    if not _finished(job):
+        work(replace(job, cells=tuple(open_cells[:1])), advance)
+    left = [cell for cell in open_cells if not job.done(cell)]
+    count = min(cores, len(left), _fitting(job))
+    if count < 2 or len(left) * _seconds(job) < WORTH:
+        work(job, advance)
+    else:
+        _in_processes(job, [""] * count, advance, threads=cores // count)
+
+
+def _need_alike(job: Job) -> bool:
+    return len({cell.train.model_dump_json(include=MEMORY) for cell in job.cells}) == 1
+
+
+def _finished(job: Job) -> list[tuple[Cell, dict[str, Any]]]:
+    records = ((cell, job.done(cell)) for cell in job.cells)
+    return [(cell, record) for cell, record in records if record]
+
+
+def _seconds(job: Job) -> float:
+    """Return how long the slowest finished training took its steps; 0 before the first."""
+    return max((float(record["seconds"]) for _, record in _finished(job)), default=0.0)
+
+
+def _fitting(job: Job) -> int:
+    """Return how many trainings the free memory holds, by what the finished ones took; 0 before the first."""
+    import psutil
+
+    from ..train.checks.fit import room
+
+    metrics = [read_lines(job.folder / "cells" / cell.name / "metrics.jsonl") for cell, _ in _finished(job)]
+    peak = max((row["memory_mb"] * 2**20 for rows in metrics for row in rows[-1:]), default=None)
+    free = room()[1] - psutil.Process().memory_info().rss
+    return int(free / (MARGIN * peak)) if peak else 0
+
+
+def _in_processes(job: Job, devices: Sequence[str], advance: Advance, *, threads: int | None = None) -> None:
+    context = multiprocessing.get_context("spawn")
+    news: Any = context.Queue()
+    workers = [context.Process(target=_worker, args=(job, device, threads, news), daemon=True) for device in devices]
+    for worker in workers:
+        worker.start()
+    try:
+        while any(worker.is_alive() for worker in workers):
+            try:
+                advance(*news.get(timeout=ANSWER_EVERY))
+            except queue.Empty:
+                continue
+    except (KeyboardInterrupt, Interrupted) as error:
+        for worker in workers:
+            if worker.is_alive() and worker.pid:
+                os.kill(worker.pid, signal.SIGINT)
+        raise Interrupted("stopped; the same command goes on from there", 128 + signal.SIGINT) from error
+    finally:
+        for worker in workers:
+            worker.join()
+    if lost := [str(worker.exitcode) for worker in workers if worker.exitcode]:
+        raise UserError(
+            f"{len(lost)} of {len(workers)} workers ended with {', '.join(lost)} (-9 is mostly a system short of "
+            "memory); finished trainings are kept, and the same command goes on"
+        )
+
+
+def _worker(job: Job, device: str, threads: int | None, news: Any) -> None:
+    """Work on one GPU, or on a share of the cores; end when the parent is gone, even if it was killed."""
+    os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on once
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    parent = multiprocessing.parent_process()
+
+    def advance(name: str, part: int) -> None:
+        if parent and not parent.is_alive():
+            raise SystemExit(1)
+        news.put((name, part))
+
+    try:
+        work(job, advance)
+    except (KeyboardInterrupt, Interrupted):
+        news.cancel_join_thread()
