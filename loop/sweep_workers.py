@@ -68,7 +68,7 @@ def run_cells(job: Job, devices: Sequence[str], progress: Progress) -> None:
 def _on_cores(job: Job, open_cells: Sequence[Cell], advance: Advance) -> None:
     """Do several cells at a time where cores and memory are there for it, and work enough.
 
-    Two processes of one thread get half as far again as one of two, whose threads wait for each other's Python. How
+    Two processes of one thread get a third further than one of two, whose threads wait for each other's Python. How
     long a training takes, and how much memory, is known when the first is done.
     """
     import torch
@@ -81,10 +81,10 @@ def _on_cores(job: Job, open_cells: Sequence[Cell], advance: Advance) -> None:
         work(replace(job, cells=tuple(open_cells[:1])), advance)
     left = [cell for cell in open_cells if not job.done(cell)]
     count = min(cores, len(left), _fitting(job))
-    if count < 2 or len(left) * _seconds(job) < WORTH:
-        work(job, advance)
-    else:
-        _in_processes(job, [""] * count, advance, threads=cores // count)
+    if count > 1 and len(left) * _seconds(job) >= WORTH:
+        even = len(left) // count * count
+        _in_processes(replace(job, cells=tuple(left[:even])), [""] * count, advance, threads=cores // count)
+    work(job, advance)  # what is over has all cores to itself
 
 
 def _need_alike(job: Job) -> bool:
