@@ -41,6 +41,8 @@ def main(count: int = 48, model: str = SMALL_MODEL, data: str = "demo") -> None:
         # In a process of its own: what it takes of memory must be free again when the sweep looks how much there is.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             alone = pool.apply(seconds_of_plain, (training, base, Path(folder) / "plain"))
+            pool.close()
+            pool.join()
         start = time.monotonic()
         swept(pairs, model, Path(folder) / "swept")
         eight = time.monotonic() - start
