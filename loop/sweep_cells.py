@@ -49,6 +49,8 @@ class Job:
     batch_size: int
     """Sequences in one forward pass of the measurement."""
     cells: tuple[Cell, ...]
+    long: bool = False
+    """Whether there is work enough for several processes on one CPU to win back what starting them takes."""
 
     def identity(self, cell: Cell | None) -> str:
         """Return the hash of all that a cell's scores depend on; without a cell, the base model's."""

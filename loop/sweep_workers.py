@@ -11,12 +11,10 @@ from typing import Any
 from ..errors import Interrupted, UserError
 from ..runs import Progress, read_lines
 from ..train.sweep import Cell
-from .sweep_cells import PART, Advance, Job, work
+from .sweep_cells import PART, Advance, Job, read_by, work
 
 ANSWER_EVERY = 0.5
 """Seconds between two looks at whether the workers are still there."""
-WORTH = 300
-"""Seconds of steps from which processes that share the cores win back what starting them and compiling again takes."""
 MEMORY = {"batch_size", "micro_batch_size", "max_length", "gradient_checkpointing", "use_dora", "quantization", "sft"}
 """Settings that decide how much memory a training takes, beside base and pairs."""
 MARGIN = 1.1
@@ -66,24 +64,18 @@ def run_cells(job: Job, devices: Sequence[str], progress: Progress) -> None:
 
 
 def _on_cores(job: Job, open_cells: Sequence[Cell], advance: Advance) -> None:
-    """Do several cells at a time where cores and memory are there for it, and work enough.
+    """Do several cells at a time where there is work enough, and cores and memory for it.
 
-    Two processes of one thread get a third further than one of two, whose threads wait for each other's Python. How
-    long a training takes, and how much memory, is known when the first is done.
+    Two processes of one thread get a third further than one of two, whose threads wait for each other's Python.
     """
     import torch
 
     cores = torch.get_num_threads()
-    if cores < 2 or not _need_alike(job):
-        work(job, advance)
-        return
-    if not _finished(job):
-        work(replace(job, cells=tuple(open_cells[:1])), advance)
-    left = [cell for cell in open_cells if not job.done(cell)]
-    count = min(cores, len(left), _fitting(job))
-    if count > 1 and len(left) * _seconds(job) >= WORTH:
-        even = len(left) // count * count
-        _in_processes(replace(job, cells=tuple(left[:even])), [""] * count, advance, threads=cores // count)
+    if job.long and cores > 1 and len(open_cells) > 1 and _need_alike(job):
+        count = min(cores, len(open_cells), _fitting(job))
+        if count > 1:
+            even = tuple(open_cells[: len(open_cells) // count * count])
+            _in_processes(replace(job, cells=even), [""] * count, advance, threads=cores // count)
     work(job, advance)  # what is over has all cores to itself
 
 
@@ -91,26 +83,38 @@ def _need_alike(job: Job) -> bool:
     return len({cell.train.model_dump_json(include=MEMORY) for cell in job.cells}) == 1
 
 
-def _finished(job: Job) -> list[tuple[Cell, dict[str, Any]]]:
-    records = ((cell, job.done(cell)) for cell in job.cells)
-    return [(cell, record) for cell, record in records if record]
-
-
-def _seconds(job: Job) -> float:
-    """Return how long the slowest finished training took its steps; 0 before the first."""
-    return max((float(record["seconds"]) for _, record in _finished(job)), default=0.0)
-
-
 def _fitting(job: Job) -> int:
-    """Return how many trainings the free memory holds, by what the finished ones took; 0 before the first."""
+    """Return how many trainings the free memory holds, by what finished ones took, or else one step."""
     import psutil
 
     from ..train.checks.fit import room
 
-    metrics = [read_lines(job.folder / "cells" / cell.name / "metrics.jsonl") for cell, _ in _finished(job)]
-    peak = max((row["memory_mb"] * 2**20 for rows in metrics for row in rows[-1:]), default=None)
+    finished = [job.folder / "cells" / cell.name / "metrics.jsonl" for cell in job.cells if job.done(cell)]
+    peak = max((row["memory_mb"] * 2**20 for path in finished for row in read_lines(path)[-1:]), default=None)
+    if peak is None:
+        # In a process of its own, which gives the memory back. Ctrl-C is for this one.
+        spawned = multiprocessing.get_context("spawn")
+        with spawned.Pool(1, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+            peak = pool.apply(step_memory, (job,))
+            pool.close()
+            pool.join()
     free = room()[1] - psutil.Process().memory_info().rss
     return int(free / (MARGIN * peak)) if peak else 0
+
+
+def step_memory(job: Job) -> int | None:
+    """Return the memory that a step of the first cell takes (bytes); None where it can't be taken."""
+    from ..train import load_training_tokenizer
+    from ..train.checks.measure import measure_step
+    from ..train.checks.preflight import preflight
+
+    cell = job.cells[0]
+    pairs, tokenizer = read_by(cell, job.training), load_training_tokenizer(job.base, cell.train)
+    try:
+        longest = preflight(pairs, cell.train, tokenizer, base=job.base.path).longest
+        return measure_step(pairs, cell.train, base=job.base, tokenizer=tokenizer, longest=longest).peak
+    except UserError:  # the cell itself will say it
+        return None
 
 
 def _in_processes(job: Job, devices: Sequence[str], advance: Advance, *, threads: int | None = None) -> None:

@@ -88,8 +88,8 @@ def run_sweep(
     material = _material(run, recipe, sweep, on, base)
     manifest = _extended(folder / "manifest.json", _definition(recipe, sweep, on, base.sha256, material), settings)
     manifest["seeds"] = sorted({*manifest["seeds"], *(recipe.train.seed + number for number in range(sweep.seeds))})
-    if "compiled" not in manifest:
-        manifest["compiled"] = _compiling_pays(recipe, manifest, material)
+    if "compiled" not in manifest:  # decided once: cells that are added must be computed as the others were
+        manifest["compiled"] = _pays(recipe, manifest, material) or None
     write_json(folder / "manifest.json", manifest)
     job = Job(
         folder=folder,
@@ -102,6 +102,7 @@ def run_sweep(
             _measured(run, recipe, material, cell, manifest["compiled"])
             for cell in cells(recipe.train, manifest["settings"], manifest["seeds"])
         ),
+        long=_pays(recipe, manifest, material, times=2),
     )
     openings = _open(run, job, name) if on == "sealed" else 0
     run_cells(job, gpus(), progress)
@@ -157,15 +158,12 @@ def _measured(run: Run, recipe: Recipe, material: _Material, cell: Cell, compile
     return replace(cell, train=train)
 
 
-def _compiling_pays(recipe: Recipe, manifest: dict[str, Any], material: _Material) -> bool | None:
-    """Whether all trainings of the sweep together win back what compiling takes; None leaves it to each.
-
-    It is decided once: cells that are added later must be computed as the others were.
-    """
+def _pays(recipe: Recipe, manifest: dict[str, Any], material: _Material, times: int = 1) -> bool:
+    """Whether all trainings of the sweep together win back what compiling takes, so many times."""
     from ..train.speed.shortcuts import compiling_pays
 
     trainings = [cell.train for cell in cells(recipe.train, manifest["settings"], manifest["seeds"])]
-    return True if not gpus() and compiling_pays(trainings, material.layers, len(material.training)) else None
+    return not gpus() and compiling_pays(trainings, material.layers, len(material.training) // times)
 
 
 def _definition(recipe: Recipe, sweep: SweepSettings, on: "On", base: str, material: _Material) -> dict[str, Any]:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 LOSS_TOLERANCE = 1e-4
 """Relative; the loss at log-ratios of exactly 0 is no matter of rounding."""
-MOST_ROWS = 8
+MOST_ROWS = 4
 
 TOKENS = ("prompt_ids", "chosen_ids", "rejected_ids")
 

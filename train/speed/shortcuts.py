@@ -16,7 +16,7 @@ from ..policy import without_wrapping
 from ..scale.world import join_world
 from ..settings import TrainSettings
 from .completion_head import has_plain_head, score_responses_only
-from .log_ratio import response_log_probs, tolerance
+from .log_ratio import arithmetic, response_log_probs, tolerance
 from .shared_prompt import sees_everything
 from .side_by_side import Lanes
 
@@ -36,8 +36,10 @@ ADAPTER = {"lora_rank", "lora_alpha", "target_modules", "use_rslora", "use_dora"
 """The settings that an adapter's code depends on."""
 COMPARED = 4
 """Pairs on which two ways are compared."""
+_compared: set[str] = set()
+"""Builds of models on which this process has found both ways to say the same."""
 _compiled: list[str] = []
-"""Of what model this process holds compiled code: torch finds it by a layer's source, whosever layer it is."""
+"""Of what build this process holds compiled code: torch finds it by a layer's source, whosever layer it is."""
 
 
 def share_prompts(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
@@ -51,6 +53,9 @@ def share_prompts(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
     if not sees_everything(policy):
         log.warning("%s encodes each prompt twice: its layers do not all see the whole text", settings.base_model)
         return False
+    if (build := _build(trainer)) in _compared:
+        score_responses_only(policy, lanes=Lanes(settings.in_memory))
+        return True
     two_rows, expected = policy.forward, _log_probs(trainer)
     score_responses_only(policy, lanes=Lanes(settings.in_memory))
     try:
@@ -59,26 +64,36 @@ def share_prompts(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
         policy.forward = two_rows
         log.warning("%s encodes each prompt twice: %s", settings.base_model, error)
         return False
+    _compared.add(build)
     return True
 
 
 def compile_layers(trainer: "DPOTrainer", settings: TrainSettings) -> bool:
     """Compile the policy's layers where that pays or is asked for; say whether they are.
 
-    Only passes with gradients run compiled. Where compiling fails the training goes on without.
+    Only passes with gradients run compiled. Where compiling fails the training goes on without. Code that an earlier
+    training of this process has compiled for a model of the same build, and compared, is taken as it is.
     """
     if not (settings.torch_compile if settings.torch_compile is not None else _pays(trainer, settings)):
         return False
-    policy, expected = without_wrapping(trainer.model), _log_probs(trainer)
+    import torch
+
+    policy, build = without_wrapping(trainer.model), _build(trainer)
     layers = [module for module in policy.modules() if type(module).__name__ in (policy._no_split_modules or ())]
-    plain = [layer.forward for layer in layers]
+    plain, kept = [layer.forward for layer in layers], _compiled == [build]
     try:
+        expected = None if kept else _log_probs(trainer)
         _keep_code_at_home()
-        _forget_other_code(str((policy.config, getattr(trainer.model, "peft_config", None))))
+        if not kept:
+            # Code that torch makes for the second of two builds can be more general than what it makes for that one
+            # alone, and the same training would then give other bits.
+            torch._dynamo.reset()
         for layer in layers:
             layer.forward = _with_gradients(layer.forward)
-        _rehearse(trainer)
-        _require_same(trainer, _log_probs(trainer, gradients=True), expected)
+        if expected is not None:
+            _rehearse(trainer)
+            _require_same(trainer, _log_probs(trainer, gradients=True), expected)
+        _compiled[:] = [build]
     except Exception as error:  # the compiler is a world of its own: whatever is wrong there, training works without
         for layer, forward in zip(layers, plain, strict=True):
             layer.forward = forward
@@ -127,17 +142,10 @@ def compiling_pays(trainings: Sequence[TrainSettings], layers: int, pairs: int) 
     return layers * pairs * sum(one.epochs for one in trainings) >= PAYS_FROM * (1 if alike else len(trainings))
 
 
-def _forget_other_code(model: str) -> None:
-    """Keep the code of an earlier training if this is a model of the same build; else begin anew.
-
-    Code that torch makes for the second of two builds can be more general than what it makes for that one alone, and
-    the same training would then give other bits.
-    """
-    import torch
-
-    if _compiled != [model]:
-        torch._dynamo.reset()
-    _compiled[:] = [model]
+def _build(trainer: "DPOTrainer") -> str:
+    """Return what a way of computing depends on: the model but for its weights, the adapter, the arithmetic."""
+    policy = without_wrapping(trainer.model)
+    return str((policy.config, getattr(trainer.model, "peft_config", None), arithmetic(trainer)))
 
 
 def _with_gradients(forward: Any) -> Any:
