@@ -3,8 +3,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+from prefloop.recipe import Recipe, check_recipe
 
 ROOT = Path(__file__).parents[2]
+COLLECT = {"items": "items.jsonl", "queue": "shown", "guidelines": "guidelines.md"}
 
 
 def test_the_reference_is_in_step_with_the_code():
@@ -25,3 +28,24 @@ def test_links_and_pictures_lead_somewhere(page):
     text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.S)
     targets = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]
     assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+def shown_settings():
+    """Every piece of a recipe that the documentation shows."""
+    for path in [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]:
+        for number, block in enumerate(re.findall(r"^```yaml\n(.*?)^```", path.read_text("utf-8"), flags=re.S | re.M)):
+            tree = yaml.safe_load(block)
+            if isinstance(tree, dict) and tree.keys() <= Recipe.model_fields.keys():
+                yield pytest.param(tree, id=f"{path.relative_to(ROOT)}-{number}")
+
+
+def over(below, above):
+    both = isinstance(below, dict) and isinstance(above, dict)
+    return below | {key: over(below.get(key), value) for key, value in above.items()} if both else above
+
+
+@pytest.mark.parametrize("tree", list(shown_settings()))
+def test_the_settings_that_pages_show_are_those_that_recipes_have(tree, tmp_path):
+    whole = {"name", "task"} <= tree.keys()
+    rest = {"name": "shown", "task": "Does what a page shows.", "collect": COLLECT}
+    check_recipe(tree if whole else over(rest, tree), name="the page's recipe", folder=tmp_path)
