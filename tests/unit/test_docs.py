@@ -1,9 +1,12 @@
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer.main
 import yaml
+from prefloop.cli import app
 from prefloop.recipe import Recipe, check_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +52,22 @@ def test_the_settings_that_pages_show_are_those_that_recipes_have(tree, tmp_path
     whole = {"name", "task"} <= tree.keys()
     rest = {"name": "shown", "task": "Does what a page shows.", "collect": COLLECT}
     check_recipe(tree if whole else over(rest, tree), name="the page's recipe", folder=tmp_path)
+
+
+def shown_commands():
+    """Every command line that the documentation shows."""
+    for path in [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]:
+        for block in re.findall(r"^```(?:console|bash|sh)?\n(.*?)^```", path.read_text("utf-8"), flags=re.S | re.M):
+            for line in re.sub(r"\\\n", " ", block).splitlines():
+                if found := re.match(r"(?:\$ )?(?:\S+=\S+ )*prefloop (.+)", line):
+                    yield pytest.param(shlex.split(found[1], comments=True), id=f"{path.relative_to(ROOT)}: {found[1]}")
+
+
+@pytest.mark.parametrize("words", list(shown_commands()))
+def test_the_commands_that_pages_show_exist_with_their_options(words):
+    command = typer.main.get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    assert not hasattr(command, "commands") or not words or words[0].startswith("-"), words
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    assert [word for word in words if word.startswith("--") and word.split("=")[0] not in known] == []
