@@ -47,8 +47,8 @@ from ..evidence import Evidence
 from ..settings import PublishSettings
 
 TAGS = ("prefloop", "dpo", "trl", "lora", "preference", "argilla")
-DIGITS = 4
-"""Decimals of a number in metadata."""
+DIGITS = 6
+"""Decimals of a number in metadata: more than are ever shown, so that shown numbers are rounded once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ...errors import UserError
 from ...evaluate import Report, read_report
 from ...evaluate.gates import GateResult, read_gate
 from ...runs import read_json
-from ..card.metadata import results, results_block
+from ..card.metadata import DIGITS, results, results_block
 from ..card.write import cell, fenced, render_collection, render_results, setting_rows, time_lines
 from ..engines.serving import TESTS, VLLM
 from .numbers import INTERVAL, NUMBER, Pool, pool_of
@@ -211,7 +211,7 @@ def _metadata(text: str, evidence: _Evidence) -> Iterator[Problem]:
         if block.get(name) != value:
             told = f"prefloop.{name} is {json.dumps(block.get(name))}, in the report it is {json.dumps(value)}"
             yield Problem("error", f"{CARD} metadata", told)
-    known = {result.name: round(result.of.value, 4) for result in results(evidence.report)}
+    known = {result.name: round(result.of.value, DIGITS) for result in results(evidence.report)}
     for row in data.eval_results or ():
         name = str(row.metric_name).rpartition(", ")[0]
         if known.get(name) != row.metric_value:
