@@ -1,9 +1,12 @@
 """Who does the cells of a sweep: this process, one process a GPU, or several that share the cores."""
 
+import logging
+import logging.handlers
 import multiprocessing
 import os
 import queue
 import signal
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -92,14 +95,24 @@ def _fitting(job: Job) -> int:
     finished = [job.folder / "cells" / cell.name / "metrics.jsonl" for cell in job.cells if job.done(cell)]
     peak = max((row["memory_mb"] * 2**20 for path in finished for row in read_lines(path)[-1:]), default=None)
     if peak is None:
-        # In a process of its own, which gives the memory back. Ctrl-C is for this one.
-        spawned = multiprocessing.get_context("spawn")
-        with spawned.Pool(1, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        # In a process of its own, which gives the memory back.
+        with multiprocessing.get_context("spawn").Pool(1, _beside) as pool:
             peak = pool.apply(step_memory, (job,))
             pool.close()
             pool.join()
     free = room()[1] - psutil.Process().memory_info().rss
     return int(free / (MARGIN * peak)) if peak else 0
+
+
+def _beside() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    _as_on_the_terminal()
+
+
+def _as_on_the_terminal() -> None:
+    """Leave out what libraries tell their developers, as `console.py` does."""
+    warnings.simplefilter("ignore", FutureWarning)
+    warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def step_memory(job: Job) -> int | None:
@@ -126,9 +139,13 @@ def _in_processes(job: Job, devices: Sequence[str], advance: Advance, *, threads
     try:
         while any(worker.is_alive() for worker in workers):
             try:
-                advance(*news.get(timeout=ANSWER_EVERY))
+                told = news.get(timeout=ANSWER_EVERY)
             except queue.Empty:
                 continue
+            if isinstance(told, logging.LogRecord):
+                logging.getLogger(told.name).handle(told)
+            else:
+                advance(*told)
     except (KeyboardInterrupt, Interrupted) as error:
         for worker in workers:
             if worker.is_alive() and worker.pid:
@@ -148,6 +165,8 @@ def _worker(job: Job, device: str, threads: int | None, news: Any) -> None:
     """Work on one GPU, or on a share of the cores; end when the parent is gone, even if it was killed."""
     os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on once
     os.environ["CUDA_VISIBLE_DEVICES"] = device
+    _as_on_the_terminal()
+    logging.getLogger().addHandler(logging.handlers.QueueHandler(news))
     if threads:
         import torch
 

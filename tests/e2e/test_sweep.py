@@ -135,7 +135,7 @@ def test_on_the_sealed_set_it_is_opened_and_a_training_that_fails_is_told(run_of
     assert "max_length=16-seed0 came to no end" in page
 
 
-def test_two_processes_share_the_cores_and_agree_with_one(run_of, tickets, tiny_model, swept, monkeypatch):
+def test_two_processes_share_the_cores_and_agree_with_one(run_of, tickets, tiny_model, swept, monkeypatch, caplog):
     recipe, make = run_of
     started, in_processes = [], sweep_workers._in_processes
 
@@ -164,6 +164,7 @@ def test_two_processes_share_the_cores_and_agree_with_one(run_of, tickets, tiny_
     finally:
         torch.set_num_threads(threads)
     assert started == [(2, 1)]  # and what was over had all cores
+    assert caplog.text.count("optimiser steps in all") == 3  # what workers have to say comes here
     for cell in job.cells[:2]:
         assert without_seconds(job.done(cell)) == without_seconds(read_json(cell_files(one_process)[cell.name]))
     assert job.done(job.cells[2])
