@@ -8,6 +8,8 @@ import queue
 import signal
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from typing import Any
 
@@ -94,14 +96,18 @@ def _fitting(job: Job) -> int:
 
     finished = [job.folder / "cells" / cell.name / "metrics.jsonl" for cell in job.cells if job.done(cell)]
     peak = max((row["memory_mb"] * 2**20 for path in finished for row in read_lines(path)[-1:]), default=None)
-    if peak is None:
-        # In a process of its own, which gives the memory back.
-        with multiprocessing.get_context("spawn").Pool(1, _beside) as pool:
-            peak = pool.apply(step_memory, (job,))
-            pool.close()
-            pool.join()
+    peak = peak or _measured(job)
     free = room()[1] - psutil.Process().memory_info().rss
     return int(free / (MARGIN * peak)) if peak else 0
+
+
+def _measured(job: Job) -> int | None:
+    """Return what a step takes in a process of its own, which gives the memory back; None where it came to no end."""
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _beside) as pool:
+            return pool.submit(step_memory, job).result()
+    except BrokenProcessPool:  # killed, mostly by a system that is short of memory
+        return None
 
 
 def _beside() -> None:
