@@ -71,9 +71,10 @@ def earlier_pairs(recipe: Recipe) -> list[PreferencePair]:
     found: dict[Path, list[PreferencePair]] = {}
     train: Mapping[str, Any] = recipe.train.model_dump(mode="json")
     while (run := _started_from(train)) and run not in found:
-        found[run] = read_pairs(run / "collect" / "pairs.jsonl")
+        pairs = run / "collect" / "pairs.jsonl"
+        found[run] = read_pairs(pairs) if pairs.exists() else []
         train = read_json(run / "recipe.json")["train"]
-    return [pair for pairs in found.values() for pair in pairs]
+    return [pair for rows in found.values() for pair in rows]
 
 
 def _started_from(train: Mapping[str, Any]) -> Path | None:
