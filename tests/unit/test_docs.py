@@ -1,4 +1,5 @@
 import importlib.util
+import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,7 @@ from prefloop.cli import app
 from prefloop.recipe import Recipe, check_recipe
 
 ROOT = Path(__file__).parents[2]
+PIECE = re.compile(r"```.*?```", flags=re.S)
 COLLECT = {"items": "items.jsonl", "queue": "shown", "guidelines": "guidelines.md"}
 
 
@@ -28,7 +30,7 @@ def test_the_reference_is_in_step_with_the_code():
     "page", sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=str
 )
 def test_links_and_pictures_lead_somewhere(page):
-    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.S)
+    text = PIECE.sub("", (ROOT / page).read_text(encoding="utf-8"))
     targets = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]
     assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
 
@@ -55,12 +57,14 @@ def test_the_settings_that_pages_show_are_those_that_recipes_have(tree, tmp_path
 
 
 def shown_commands():
-    """Every command line that the documentation shows."""
+    """Every command line that the documentation shows, in its text too."""
     for path in [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]:
-        for block in re.findall(r"^```(?:console|bash|sh)?\n(.*?)^```", path.read_text("utf-8"), flags=re.S | re.M):
-            for line in re.sub(r"\\\n", " ", block).splitlines():
-                if found := re.match(r"(?:\$ )?(?:\S+=\S+ )*prefloop (.+)", line):
-                    yield pytest.param(shlex.split(found[1], comments=True), id=f"{path.relative_to(ROOT)}: {found[1]}")
+        text = path.read_text("utf-8")
+        blocks = re.findall(r"^```(?:console|bash|sh)?\n(.*?)^```", text, flags=re.S | re.M)
+        lines = [line for block in blocks for line in re.sub(r"\\\n", " ", block).splitlines()]
+        for line in [*lines, *re.findall(r"`([^`\n]+)`", PIECE.sub("", text))]:
+            if found := re.match(r"(?:\$ )?(?:\S+=\S+ )*prefloop (.+)", line):
+                yield pytest.param(shlex.split(found[1], comments=True), id=f"{path.relative_to(ROOT)}: {found[1]}")
 
 
 @pytest.mark.parametrize("words", list(shown_commands()))
@@ -71,3 +75,21 @@ def test_the_commands_that_pages_show_exist_with_their_options(words):
     assert not hasattr(command, "commands") or not words or words[0].startswith("-"), words
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
     assert [word for word in words if word.startswith("--") and word.split("=")[0] not in known] == []
+
+
+def named_code():
+    """Every Python module, file or object of prefloop's that the documentation's text names."""
+    for path in [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]:
+        for piece in re.findall(r"`([^`\n]+)`", PIECE.sub("", path.read_text("utf-8"))):
+            for name in re.findall(r"\bprefloop(?:\.\w+)+(?!\.?\w)|(?:\w+/)+\w+\.py\b", piece):
+                if name != "prefloop.json":  # a file of every adapter's
+                    yield pytest.param(name, id=f"{path.relative_to(ROOT)}: {name}")
+
+
+@pytest.mark.parametrize("name", list(named_code()))
+def test_the_code_that_pages_name_is_there(name):
+    if name.endswith(".py"):
+        rooms = [path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        assert [path for room in rooms for path in room.rglob(Path(name).name) if str(path).endswith(f"/{name}")]
+    else:
+        pkgutil.resolve_name(name)
