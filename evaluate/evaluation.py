@@ -78,6 +78,7 @@ def evaluate_adapter(
     *,
     folder: Path,
     training: Sequence[PreferencePair] | None = None,
+    unseen: Sequence[str] = (),
     openings: int = 1,
     left_out: Sequence[LeftOut] = (),
     progress: Progress = silent,
@@ -90,6 +91,7 @@ def evaluate_adapter(
         settings: What to measure and how.
         folder: Keeps what is measured; called again after a kill, with the same arguments, it goes on from there.
         training: What the adapter was trained on, to be looked through for evaluation items; None looks for nothing.
+        unseen: Models of earlier rounds whose training data is not here, for the report.
         openings: How often the sealed set has been opened, this time included.
         left_out: Sealed material that never became a pair, for the report.
         progress: Called with work done and work in all.
@@ -104,7 +106,7 @@ def evaluate_adapter(
     job = _open_job(subject, sealed, settings, folder, progress)
     sides = _measure(job)
     beside = run_benchmarks(subject, settings, folder, progress)
-    overlap = _overlap(job, sides, training) if training else None
+    overlap = _overlap(job, sides, training, unseen) if training else None
     return _report(job, sides, beside, overlap, openings, left_out)
 
 
@@ -251,9 +253,9 @@ def _style(job: _Job, sides: _Sides) -> StyleFindings | None:
     return measure_style(rows, sides.judge, job.settings.style, job.plan, passed=passed)
 
 
-def _overlap(job: _Job, sides: _Sides, training: Sequence[PreferencePair]) -> Contamination:
+def _overlap(job: _Job, sides: _Sides, training: Sequence[PreferencePair], unseen: Sequence[str]) -> Contamination:
     subject, results = job.measuring.subject, _results(job, sides)
-    return measure_overlap(training, job.material, subject, job.settings, results, job.plan, job.folder)
+    return measure_overlap(training, job.material, subject, job.settings, results, job.plan, job.folder, unseen)
 
 
 def _results(job: _Job, sides: _Sides) -> Iterator[Scored]:

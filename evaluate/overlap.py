@@ -45,6 +45,7 @@ def measure_overlap(
     results: Iterable[Scored],
     plan: Plan,
     folder: Path,
+    unseen: Sequence[str] = (),
 ) -> Contamination:
     """Look for every measured item in the training pairs, and compare both models without those that are there.
 
@@ -58,6 +59,7 @@ def measure_overlap(
         results: What is compared without the items that the training data holds.
         plan: How intervals are made.
         folder: The evaluation's.
+        unseen: Models of earlier rounds whose training data is not here.
     """
     against = {SEALED: items_of_pairs(material.pairs)}
     if settings.general:
@@ -75,7 +77,7 @@ def measure_overlap(
         for row in [*results, *_scored(tasks)]
         if held.get(row.benchmark)
     ]
-    return replace(found, recomputed=tuple(recomputed))
+    return replace(found, recomputed=tuple(recomputed), unseen=tuple(unseen))
 
 
 def _scored(tasks: Iterable[TaskItems]) -> Iterator[Scored]:

@@ -155,9 +155,16 @@ def _about_style(style: "StyleFindings | None") -> Iterator[str]:
 
 
 def _about_overlap(overlap: "Contamination | None") -> Iterator[str]:
-    if overlap is not None and overlap.overlapping:
+    if overlap is None:
+        return
+    if overlap.overlapping:
         what = "item stands" if overlap.overlapping == 1 else "items stand"
         yield f"{overlap.overlapping} evaluation {what} in the training data; the results without are further down."
+    if overlap.unseen:
+        yield (
+            f"What {' and '.join(overlap.unseen)} was trained on in earlier rounds is not on this machine: whether it "
+            "holds what was measured here, nobody looked."
+        )
 
 
 def _about_general(general: General | None) -> Iterator[str]:

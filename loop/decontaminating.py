@@ -1,10 +1,10 @@
 """Nothing that the model is measured on goes to annotators or into training: checked at import and at pull."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..collect import Item, PreferencePair, Sealed, read_pairs, read_sealed, refuse_sealed
 from ..collect.item import content_hash
@@ -14,7 +14,7 @@ from ..collect.sealing.evaluation_texts import EvaluationText, read_evaluation_t
 from ..errors import Problems, UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, write_json
-from .folder import collected_file, run_of
+from .folder import collected_file
 
 log = logging.getLogger(__name__)
 
@@ -64,24 +64,6 @@ def training_rows(run: Run, recipe: Recipe, progress: Progress = silent) -> list
     """
     pairs = training_pairs(run, recipe, progress)
     return pairs if recipe.train.votes.ties == "drop" else [*pairs, *training_ties(run, recipe, progress)]
-
-
-def earlier_pairs(recipe: Recipe) -> list[PreferencePair]:
-    """Return what the rounds before were trained on, whose model this one starts from, where their runs are here."""
-    found: dict[Path, list[PreferencePair]] = {}
-    train: Mapping[str, Any] = recipe.train.model_dump(mode="json")
-    while (run := _started_from(train)) and run not in found:
-        pairs = run / "collect" / "pairs.jsonl"
-        found[run] = read_pairs(pairs) if pairs.exists() else []
-        train = read_json(run / "recipe.json")["train"]
-    return [pair for rows in found.values() for pair in rows]
-
-
-def _started_from(train: Mapping[str, Any]) -> Path | None:
-    named = [
-        Path(str(name)).expanduser().resolve() for name in (train.get("base_adapter"), train["base_model"]) if name
-    ]
-    return next((run for model in named if (run := run_of(model))), None)
 
 
 def training_ties(run: Run, recipe: Recipe, progress: Progress = silent) -> list[PreferencePair]:

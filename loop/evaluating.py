@@ -7,8 +7,9 @@ from ..collect.item import content_hash
 from ..errors import UserError
 from ..recipe import Recipe
 from ..runs import Progress, Run, read_json, silent, timed
-from .decontaminating import earlier_pairs, training_rows
+from .decontaminating import training_rows
 from .folder import base_model, collected_file, read_run_items, run_adapter
+from .lineage import earlier_rounds
 from .reporting import GATE, write_report
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ def evaluate_run(run: Run, recipe: Recipe, progress: Progress = silent) -> "Repo
         settings = recipe.evaluate.model_dump(mode="json", exclude=ELSEWHERE)
         shown = content_hash([pair.id for pair in sealed])  # new votes on sealed prompts show something new
         reason = f"adapter {adapter.sha256[:16]} on pairs {shown} under evaluation settings {content_hash(settings)}"
+        earlier = earlier_rounds(recipe)
         report = evaluate_adapter(
             subject,
             sealed,
             recipe.evaluate,
             folder=folder,
-            training=[*training_rows(run, recipe), *earlier_pairs(recipe)],
+            training=[*training_rows(run, recipe), *earlier.pairs],
+            unseen=earlier.unseen,
             openings=open_seal(collected_file(run, "sealed.json"), reason),
             left_out=_sealed_without_pair(run),
             progress=progress,

@@ -1,12 +1,12 @@
 """The people's side of a run as a release may tell it, and the earlier releases that the run was made from."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..collect import Vote, read_sealed, read_side_key, read_votes
+from ..collect import PreferencePair, Vote, read_pairs, read_sealed, read_side_key, read_votes
 from ..collect.export import pseudonym
 from ..models import model_here
 from ..recipe import Recipe
@@ -18,6 +18,43 @@ from .judging import adjudications
 if TYPE_CHECKING:
     from ..models import ModelFolder
     from ..publish.lineage import Ancestor, Lineage, Role
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRounds:
+    """What the model that a training starts from has been trained on, round after round."""
+
+    pairs: tuple[PreferencePair, ...]
+    unseen: tuple[str, ...]
+    """The models whose pairs are not on this machine."""
+
+
+def earlier_rounds(recipe: Recipe) -> EarlierRounds:
+    """Return the pairs of the rounds before, from the runs that made the models that this one goes on from."""
+    found: dict[Path, list[PreferencePair]] = {}
+    unseen: list[str] = []
+    left = list(_started_from(recipe.train.model_dump(mode="json")))
+    while left:
+        name, model, tuned = left.pop()
+        run = run_of(model)
+        if run in found:
+            continue
+        if run and (pairs := run / "collect" / "pairs.jsonl").exists():
+            found[run] = read_pairs(pairs)
+            left += _started_from(read_json(run / "recipe.json")["train"])
+        elif run or tuned:
+            unseen.append(run.name if run else name)
+    return EarlierRounds(tuple(pair for pairs in found.values() for pair in pairs), tuple(unseen))
+
+
+def _started_from(train: Mapping[str, Any]) -> Iterator[tuple[str, Path, bool]]:
+    """Yield the models that a training starts from, and whether they are known to be somebody's tuned ones."""
+    if train.get("base_adapter"):
+        adapter = Path(train["base_adapter"]).expanduser().resolve()
+        yield adapter.name, adapter, True
+    if place := _model_place(base := train["base_model"], train.get("base_revision")):
+        name = place.name if Path(base).expanduser().is_dir() else base  # a folder's place is nobody's business
+        yield name, place.resolve(), bool(_release_at(place) or _merged_from(place))
 
 
 def run_lineage(run: Run, recipe: Recipe, base: "ModelFolder") -> "Lineage":

@@ -49,6 +49,8 @@ class Contamination:
     overlaps: tuple[Overlap, ...]
     """Every training pair (`id`) with the item it holds (`file` is the benchmark, `row` the item's id)."""
     recomputed: tuple[Recomputed, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """Models of earlier rounds whose training data is not here: nobody could look into it."""
 
     @property
     def overlapping(self) -> int:

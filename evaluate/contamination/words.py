@@ -19,6 +19,8 @@ def _found(found: Contamination) -> Iterator[str]:
         yield "The training data was compared with no evaluation item."
     elif not found.overlapping:
         yield f"None of the {found.pairs} training pairs holds an evaluation item. Looked at: {looked}."
+    for name in found.unseen:
+        yield f"What {name} was trained on, before this round, is not on this machine, and was not looked at."
     for one in found.benchmarks:
         if one.overlapping:
             held = f"{len(one.overlapping)} of the {one.items} items of {one.name}"

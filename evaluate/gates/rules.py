@@ -100,6 +100,9 @@ def _contamination(report: Report) -> RuleResult:
     found = [f"{count} of {name}" for name, count in held.items() if count]
     if found:
         return RuleResult(rule, False, f"the training data holds evaluation items: {', '.join(found)}")
+    if unseen := at(report, "contamination", "unseen"):
+        why = f"what {', '.join(unseen)} was trained on before is not here, and nobody looked into it"
+        return RuleResult(rule, False, why, measured=False)
     return RuleResult(rule, True, f"the training data holds no item of {', '.join(held)}")
 
 

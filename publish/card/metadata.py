@@ -31,7 +31,7 @@ Beside the Hub's own keys the block has one of prefloop's, so that a listing of 
         items: 88                       # evaluation items that were looked for in the training data
         overlapping: 0                  # those that it holds
 
-Numbers have four decimals. The Hub keeps keys that it doesn't know as they are.
+Numbers have six decimals. The Hub keeps keys that it doesn't know as they are.
 """
 
 from dataclasses import dataclass

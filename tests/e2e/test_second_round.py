@@ -1,5 +1,6 @@
 """Round again with the new model: the second is held to the first, compared with it, and leads back to it."""
 
+import shutil
 from pathlib import Path
 
 import prefloop
@@ -10,8 +11,7 @@ from prefloop.collect import read_items, read_pairs, read_votes, write_rows
 from prefloop.errors import UserError
 from prefloop.evaluate import open_trained
 from prefloop.loop import adopt_votes, evaluate_run, release_run, train_adapter
-from prefloop.loop.decontaminating import earlier_pairs
-from prefloop.loop.lineage import run_lineage
+from prefloop.loop.lineage import EarlierRounds, earlier_rounds, run_lineage
 from prefloop.models import load_model
 from prefloop.publish.trace import trace_release
 from prefloop.recipe import load_recipe, resolved
@@ -117,15 +117,35 @@ def test_its_release_leads_back_to_the_first_one(rounds):
     assert [check.mark for check in continued.checks] == ["verified", "verified"]
 
 
-def test_a_merged_model_is_known_as_what_it_was_merged_from(rounds, tiny_model):
+@pytest.fixture(scope="module")
+def merged(rounds, tiny_model):
+    run = rounds[0].folder
+    pairs, adapter = read_pairs(run / "collect" / "pairs.jsonl")[:4], read_adapter(run / "train" / "adapter")
+    return merge_adapter(adapter, tiny_model, run / "export" / "safetensors", pairs)
+
+
+def test_a_merged_model_is_known_as_what_it_was_merged_from(rounds, merged):
     first, second = rounds
-    pairs = read_pairs(first.folder / "collect" / "pairs.jsonl")[:4]
     adapter = read_adapter(first.folder / "train" / "adapter")
-    merged = merge_adapter(adapter, tiny_model, first.folder / "export" / "safetensors", pairs)
     recipe = load_recipe(DEMO, [*QUICK, f"train.base_model={merged.path}"])
     [ancestor] = run_lineage(second, recipe, merged).ancestors
     assert (ancestor.role, ancestor.name, ancestor.sha256) == ("base", "round-1", adapter.sha256)
-    assert earlier_pairs(recipe) == read_pairs(first.folder / "collect" / "pairs.jsonl")
+    known = earlier_rounds(recipe)
+    assert list(known.pairs) == read_pairs(first.folder / "collect" / "pairs.jsonl")
+    assert known.unseen == ()
+
+
+@pytest.mark.parametrize("kind", ["adapter", "whole model"])
+def test_a_round_before_whose_pairs_are_elsewhere_is_told(rounds, tiny_model, merged, kind, tmp_path):
+    first, _ = rounds
+    away, made = (
+        tmp_path / "from-elsewhere",
+        {"adapter": first.folder / "train" / "adapter", "whole model": merged.path},
+    )
+    shutil.copytree(made[kind], away)
+    named = "base_adapter" if kind == "adapter" else "base_model"
+    recipe = load_recipe(DEMO, [*QUICK, f"train.base_model={tiny_model.path}", f"train.{named}={away}"])
+    assert earlier_rounds(recipe) == EarlierRounds((), (away.name,))
 
 
 def test_without_the_adapter_it_went_on_from_nothing_is_compared(rounds, tiny_model, tmp_path):

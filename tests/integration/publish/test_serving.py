@@ -32,7 +32,7 @@ from huggingface_hub import HfApi
 HfApi().create_repo("acme/tiny-tuned", private=True)
 HfApi().upload_folder(folder_path={folder!r}, repo_id="acme/tiny-tuned")
 """
-ADAPTER = "transformers and PEFT (adapter on its base)"
+ADAPTER, MERGED = "transformers and PEFT (adapter on its base)", "transformers (merged)"
 FLAGS = {"--revision", "--enable-lora", "--lora-modules", "--max-lora-rank", "--chat-template", "--served-model-name"}
 """Of `vllm serve --help=all`, vLLM 0.32."""
 
@@ -67,36 +67,26 @@ def folder(tmp_path: Path, evidence: Evidence, report_html: Path) -> Path:
 
 
 def test_python_snippets_say_exactly_what_the_runs_own_adapter_says(
-    folder: Path, evidence: Evidence, base_folder: Path
+    folder: Path, evidence: Evidence, base_folder: Path, local_hub: Any, tmp_path: Path
 ) -> None:
-    here = 'base = "tiny"', f"base = {str(base_folder)!r}"  # the card tells its reader to put in a path of their own
-    code = code_of(evidence, ADAPTER, merged=True)
-    assert here[0] in code
-    released = logp(run_python(code.replace(*here) + LOGP, folder))
-    own = logp(run_python(code.replace(*here) + LOGP, evidence.adapter.path))
-    assert released == own
-    merged = logp(run_python(code_of(evidence, "transformers (merged)", merged=True) + LOGP, folder))
-    assert merged == pytest.approx(own, abs=0.1)
-
-
-def test_by_its_name_on_the_hub_a_release_says_the_same(
-    local_hub: Any, evidence: Evidence, base_folder: Path, tmp_path: Path, report_html: Path
-) -> None:
-    settings = PublishSettings(repo="acme/tiny-tuned", merged=True)
-    release = write_release(tmp_path / "run" / "release", evidence, settings, report_html=report_html)
+    """From the release's folder, and by its name on the Hub."""
     # In a process of its own: the client reads when it is imported that it must do without xet.
-    run_python(PUSH.format(folder=str(release.folder)), tmp_path, **local_hub.environment)
-    here = 'base = "tiny"', f"base = {str(base_folder)!r}"
-    code = code_of(evidence, ADAPTER, repo="acme/tiny-tuned", merged=True).replace(*here)
-    assert '"acme/tiny-tuned"' in code
-    local = code_of(evidence, ADAPTER, merged=True).replace(*here)
-    away = tmp_path / "elsewhere"
-    away.mkdir()
-    fetched = logp(run_python(code + LOGP, away, **local_hub.environment))
-    assert fetched == logp(run_python(local + LOGP, release.folder))
-    merged = code_of(evidence, "transformers (merged)", repo="acme/tiny-tuned", merged=True)
-    whole = logp(run_python(merged + LOGP, away, **local_hub.environment))
-    assert whole == logp(run_python(code_of(evidence, "transformers (merged)", merged=True) + LOGP, release.folder))
+    run_python(PUSH.format(folder=str(folder)), tmp_path, **local_hub.environment)
+    here = 'base = "tiny"', f"base = {str(base_folder)!r}"  # the card tells its reader to put in a path of their own
+
+    def said(engine: str, *, by_name: bool, adapter: Path = folder) -> list[float]:
+        code = code_of(evidence, engine, repo="acme/tiny-tuned" if by_name else None, merged=True)
+        assert ('"acme/tiny-tuned"' in code) == by_name
+        assert (here[0] in code) == (engine == ADAPTER)
+        at, environment = (tmp_path, local_hub.environment) if by_name else (adapter, {})
+        return logp(run_python(code.replace(*here) + LOGP, at, **environment))
+
+    own = said(ADAPTER, by_name=False, adapter=evidence.adapter.path)
+    assert said(ADAPTER, by_name=False) == own
+    assert said(ADAPTER, by_name=True) == own
+    merged = said(MERGED, by_name=False)
+    assert merged == pytest.approx(own, abs=0.1)
+    assert said(MERGED, by_name=True) == merged
 
 
 @pytest.fixture
@@ -134,7 +124,7 @@ def test_the_openai_call_is_answered_as_transformers_answers(folder: Path, evide
     assert 'model="tiny-run"' in code
     code = code.replace("http://127.0.0.1:8000/v1", served).replace('"tiny-run"', repr(str(folder / "merged")))
     said = run_python(code, folder).strip()
-    plain = run_python(code_of(evidence, "transformers (merged)", merged=True), folder).strip()
+    plain = run_python(code_of(evidence, MERGED, merged=True), folder).strip()
     assert said == plain
 
 

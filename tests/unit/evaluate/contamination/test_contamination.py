@@ -133,6 +133,12 @@ def test_nothing_found_says_what_was_looked_at():
     assert section(find_contamination([], {}))
 
 
+def test_what_could_not_be_looked_at_is_told():
+    found = find_contamination([pair("Nothing of the kind at all")], {"MT-Bench": items_of_questions(questions(0))})
+    _, told = say(replace(found, unseen=("round-1",)))
+    assert "What round-1 was trained on, before this round, is not on this machine" in told
+
+
 def test_llmbars_mt_bench_questions_are_found():
     data = os.environ.get("PREFLOOP_TEST_DATA")
     if not data:

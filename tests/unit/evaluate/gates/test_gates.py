@@ -158,6 +158,9 @@ def test_openings_contamination_and_alarms():
     )
     assert judged(held, no_contamination=True) == [(False, "the training data holds evaluation items: 1 of sealed")]
     assert judged(FULL, no_contamination=True)[0][0]
+    unseen = FULL | {"contamination": FULL["contamination"] | {"unseen": ["round-1"]}}
+    [(passed, why)] = judged(unseen, no_contamination=True)
+    assert (passed, "round-1" in why) == (False, True)
     alarm = Alarm("chosen_collapse", "x", "y", "z", 40, 60)
     assert judged(FULL, [], no_alarms=True)[0][0]
     assert judged(FULL, [alarm], no_alarms=True) == [(False, "the training raised chosen collapse (step 40)")]
