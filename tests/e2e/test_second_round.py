@@ -138,10 +138,8 @@ def test_a_merged_model_is_known_as_what_it_was_merged_from(rounds, merged):
 @pytest.mark.parametrize("kind", ["adapter", "whole model"])
 def test_a_round_before_whose_pairs_are_elsewhere_is_told(rounds, tiny_model, merged, kind, tmp_path):
     first, _ = rounds
-    away, made = (
-        tmp_path / "from-elsewhere",
-        {"adapter": first.folder / "train" / "adapter", "whole model": merged.path},
-    )
+    made = {"adapter": first.folder / "train" / "adapter", "whole model": merged.path}
+    away = tmp_path / "from-elsewhere"
     shutil.copytree(made[kind], away)
     named = "base_adapter" if kind == "adapter" else "base_model"
     recipe = load_recipe(DEMO, [*QUICK, f"train.base_model={tiny_model.path}", f"train.{named}={away}"])
