@@ -12,10 +12,10 @@ FEW_PROMPTS = 30
 
 
 def headline(found: Sweep) -> str:
-    """Say in a few words what won."""
+    """Say in a few words what won; of a setting alone, whether it beats the better length rule."""
     if found.winner:
         return f"Best: {found.setting(found.winner).label}"
-    return "Can't tell which is best" if len(found.settings) > 1 else found.settings[0].label
+    return "Can't tell which is best" if len(found.settings) > 1 else _against_rule(found)
 
 
 def summarise(found: Sweep) -> str:
@@ -23,7 +23,9 @@ def summarise(found: Sweep) -> str:
     first, *others = found.settings
     said = f"orders {_share(first.reward)} of the {len(found.pair_ids)} {found.on} pairs as the annotators did"
     if not others:
-        return f"{first.label} {said}."
+        with_seeds = f"{len(first.seeds)} seed{'s' * (len(first.seeds) != 1)}"
+        over = f"{_points(first.over_rule)} points over picking the {found.rule} answer"
+        return f"One setting, with {with_seeds}: it {said}, {over}."
     if found.winner:
         other = "the other setting" if len(others) == 1 else f"each of the {len(others)} other settings"
         return f"{first.label} {said}: more than {other} by more than chance ({_tests(found)})."
@@ -45,6 +47,12 @@ def outlook(test: PairTest, pairs: int) -> str:
     if ways:
         return " or ".join(ways)
     return "more pairs and more seeds together" if test.difference.value else "nothing: there is no difference to show"
+
+
+def _against_rule(found: Sweep) -> str:
+    over = found.settings[0].over_rule
+    ahead = "Better than" if over.low > 0 else "Worse than" if over.high < 0 else "Not told from"
+    return f"{ahead} “pick the {found.rule}”"
 
 
 def _against_reference(found: Sweep) -> Iterator[str]:
@@ -78,7 +86,9 @@ def _is_better(found: Sweep, one: SettingResult) -> bool:
 
 
 def _about_seeds(found: Sweep) -> Iterator[str]:
-    if found.seeds == 1 and len(found.settings) > 1:
+    if found.seeds == 1 and len(found.settings) == 1:
+        yield "One seed's luck is in no interval. Add seeds with --seeds 3; what is trained already is kept."
+    elif found.seeds == 1:
         yield (
             "With one seed a setting nothing can be told from a seed's luck: the intervals are those of these very "
             "trainings, and no winner is named. Add seeds with --seeds 3; what is trained already is kept."

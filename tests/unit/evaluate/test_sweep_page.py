@@ -67,6 +67,18 @@ def test_one_seed_names_nobody_however_far_ahead():
     assert any("one seed" in caveat for caveat in caveats(found))
 
 
+@pytest.mark.parametrize(("right", "said"), [(0.99, "Better than"), (0.3, "Worse than"), (0.8, "Not told from")])
+def test_a_setting_alone_is_held_against_the_length_rule(right, said):
+    found = swept(right)
+    assert headline(found) == f"{said} “pick the {found.rule}”"
+    assert re.match(
+        r"One setting, with 3 seeds: it orders .* \(interval .*\) points over picking the", summarise(found)
+    )
+    assert "between settings" not in render_sweep(found)
+    assert not any("luck" in caveat for caveat in caveats(found))
+    assert any("luck" in caveat for caveat in caveats(swept(right, seeds=1)))
+
+
 def test_numbers_are_those_of_their_seeds():
     found = swept(0.7, 0.8)
     for setting in found.settings:
