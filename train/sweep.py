@@ -98,19 +98,18 @@ def swept_settings(train: TrainSettings, sweep: SweepSettings) -> list[Changes]:
     asked = [*grid, *sweep.combinations]
     if not asked:
         raise UserError("nothing to sweep over: give --over train.beta=0.05,0.1 or a sweep section in the recipe")
-    problems = sorted({problem for one in asked for name in one for problem in _refused(name)})
-    if problems:
-        raise Problems("the sweep", problems)
+    refused = {name: problem for one in asked for name in one for problem in _refused(name)}
+    problems = dict.fromkeys(sorted(refused.values()))  # in order, and each once
     found: dict[str, Changes] = {}
     for one in asked:
+        known = {name: value for name, value in one.items() if name not in refused}
         try:
-            changes = _changes(train, changed(train, {name.removeprefix(SECTION): one[name] for name in one}))
+            changes = _changes(train, changed(train, {name.removeprefix(SECTION): known[name] for name in known}))
             found.setdefault(setting_name(changes), changes)
         except ValidationError as error:
-            said = "; ".join(str(row["msg"]).removeprefix("Value error, ") for row in error.errors())
-            problems.append(f"{', '.join(f'{name}={value}' for name, value in one.items())}: {said}")
+            problems |= dict.fromkeys(_invalid(known, error))
     if problems:
-        raise Problems("the sweep has settings that make no training", problems)
+        raise Problems("the sweep", list(problems))
     return list(found.values())
 
 
@@ -154,6 +153,15 @@ def _leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield from _leaves(value, f"{path}{name}.")
         else:
             yield f"{path}{name}", value
+
+
+def _invalid(asked: Mapping[str, Any], error: ValidationError) -> Iterator[str]:
+    """Yield what is wrong with a setting's values: with one of them, or with all of them together."""
+    for row in error.errors():
+        where = SECTION + ".".join(map(str, row["loc"]))
+        named = [name for name in asked if f"{where}.".startswith(f"{name}.")] or list(asked)
+        values = ", ".join(f"{name}={asked[name]}" for name in named)
+        yield f"{values}: {str(row['msg']).removeprefix('Value error, ')}"
 
 
 def _refused(name: str) -> list[str]:

@@ -50,8 +50,11 @@ def test_a_loss_with_a_scale_of_its_own_is_a_combination():
 
 def test_settings_that_make_no_training_are_all_named():
     with pytest.raises(Problems) as caught:
-        sweep(beta=(-1, 0.1), loss_type=(["sigmoid"], ["sigmoid_norm"]))
-    assert len(caught.value.problems) == 3
+        sweep(beta=(-1, 0.1), loss_type=(["sigmoid"], ["sigmoid_norm"]), betta=(1,))
+    unknown, alone, together = caught.value.problems
+    assert unknown == "train.betta  is not a setting"
+    assert alone.startswith("train.beta=-1: ")
+    assert together.startswith("train.beta=0.1, train.loss_type=['sigmoid_norm']: ")
 
 
 @pytest.mark.parametrize(
